@@ -1,0 +1,39 @@
+"""Cloud Scheduler, every minute: a task for every connection that is due. Further pages call it through Cloud Tasks."""
+
+import datetime as dt
+import logging
+from typing import Any
+
+import flask
+import functions_framework
+
+from shared import http, wiring
+from shared.ports import Due
+from shared.services.fan_out import fan_out as enqueue_due
+
+log = logging.getLogger(__name__)
+parts = wiring.start(*wiring.FOR_STORE, *wiring.FOR_TASKS, "SCHEDULER_SERVICE_ACCOUNT")
+
+
+@functions_framework.http
+@http.answers
+def fan_out(request: flask.Request) -> dict[str, Any]:
+    """Body: nothing from the scheduler; ``{"tick": ..., "after": {...}}`` for a further page of one tick."""
+    settings = parts.settings
+    callers = {settings["SCHEDULER_SERVICE_ACCOUNT"], settings["TASKS_SERVICE_ACCOUNT"]}
+    parts.callers.check(request.headers, settings["FAN_OUT_URL"], callers)
+    body = http.json_body(request)
+    scheduled = request.headers.get("X-CloudScheduler-ScheduleTime") or parts.clock.now().isoformat()
+    tick = http.text_field(body, "tick") if "tick" in body else scheduled
+    after = _after(body["after"]) if "after" in body else None
+    done = enqueue_due(tick, after, parts.store, parts.tasks, parts.clock)
+    counts = {"enqueued": done.enqueued, "failed": done.failed, "more": done.more}
+    log.info("fanned out", extra=counts)
+    return counts
+
+
+def _after(body: Any) -> Due:
+    try:
+        return Due(http.text_field(body, "connection_id"), dt.datetime.fromisoformat(body["next_sync_at"]))
+    except (AttributeError, KeyError, TypeError, ValueError):
+        raise http.BadRequestError("after must have connection_id and next_sync_at (an instant)") from None

@@ -1,0 +1,37 @@
+"""Firestore trigger: a studio's appointment or user was written."""
+
+import datetime as dt
+import logging
+from typing import Any
+
+import flask
+import functions_framework
+
+from shared import http, wiring
+from shared.adapters.firestore_event import read_document_event
+from shared.services.studio_changes import appointment_written, user_written
+
+log = logging.getLogger(__name__)
+parts = wiring.start(*wiring.FOR_STORE, *wiring.FOR_TASKS, "STUDIO_CHANGED_URL", "TRIGGER_SERVICE_ACCOUNT")
+
+
+@functions_framework.cloud_event
+@http.answers
+def studio_changed(event: Any) -> None:
+    """A CloudEvent ``google.cloud.firestore.document.v1.written`` with both versions of the document."""
+    settings = parts.settings
+    parts.callers.check(flask.request.headers, settings["STUDIO_CHANGED_URL"], {settings["TRIGGER_SERVICE_ACCOUNT"]})
+    store, tasks, clock = parts.store, parts.tasks, parts.clock
+    path = str(event["document"]).split("/")
+    before, after = read_document_event(event.data)
+    match path:
+        case ["studios", studio_id, "appointments", appointment_id]:
+            at = dt.datetime.fromisoformat(str(event["time"]))
+            concerned = appointment_written(
+                studio_id, appointment_id, before, after, at, store=store, tasks=tasks, clock=clock
+            )
+        case ["studios", studio_id, "users", user_id]:
+            concerned = user_written(studio_id, user_id, before, after, store=store, tasks=tasks, clock=clock)
+        case _:
+            concerned = 0
+    log.info("studio changed", extra={"document": event["document"], "concerned": concerned})

@@ -1,0 +1,25 @@
+"""Cloud Tasks: one run for one connection."""
+
+import logging
+from typing import Any
+
+import flask
+import functions_framework
+
+from shared import http, wiring
+from shared.services.sync_calendar import sync_calendar
+
+log = logging.getLogger(__name__)
+parts = wiring.start(*wiring.FOR_STORE, *wiring.FOR_TASKS, *wiring.FOR_CALENDARS, *wiring.FOR_CHANNELS)
+
+
+@functions_framework.http
+@http.answers
+def sync_user(request: flask.Request) -> dict[str, Any]:
+    """Body: ``{"connection_id": ...}``. Answers 200 whatever came of the run: what is left is due again by itself."""
+    settings = parts.settings
+    parts.callers.check(request.headers, settings["SYNC_USER_URL"], {settings["TASKS_SERVICE_ACCOUNT"]})
+    connection_id = http.text_field(http.json_body(request), "connection_id")
+    outcome = sync_calendar(connection_id, parts.run_ports, parts.push)
+    log.info("run", extra={"connection": connection_id, "outcome": outcome.value})
+    return {"outcome": outcome.value}

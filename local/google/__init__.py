@@ -1,0 +1,1 @@
+"""The simulated Google of the local stack: `local.google.server.GoogleSimulator`."""

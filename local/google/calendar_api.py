@@ -1,0 +1,189 @@
+"""The methods of the Calendar API that are simulated, each from a checked call to the JSON of its answer.
+
+All other methods of the discovery document answer 501. Handlers run under the simulator's lock.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from local.google.accounts import Account
+from local.google.calendar import DEFAULT_REMINDERS, ROLES, Calendar, Calendars, Entry, check_changed
+from local.google.errors import invalid, not_simulated
+from local.google.event_list import FORM_ONLY, Listings, visible
+from local.google.event_times import zone
+from local.google.push import Push
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A request that passed authentication and the discovery document. `query` is typed; `body` {} if there is none."""
+
+    account: Account
+    client_id: str
+    path: dict[str, str]
+    query: dict[str, Any]
+    body: dict[str, Any]
+    if_match: str | None = None
+    if_none_match: str | None = None
+
+
+# None answers 204 without a body.
+Handler = Callable[[Call], dict[str, Any] | None]
+
+
+class CalendarApi:
+    """Handlers by method id."""
+
+    def __init__(self, calendars: Calendars, listings: Listings, push: Push) -> None:
+        self._calendars = calendars
+        self._listings = listings
+        self._push = push
+        self.handlers: dict[str, Handler] = {
+            "calendar.calendarList.list": self._list_calendars,
+            "calendar.calendarList.get": self._calendar_entry,
+            "calendar.calendars.get": self._calendar,
+            "calendar.events.list": self._list_events,
+            "calendar.events.get": self._get,
+            "calendar.events.insert": self._insert,
+            "calendar.events.patch": lambda call: self._change(call, whole=False),
+            "calendar.events.update": lambda call: self._change(call, whole=True),
+            "calendar.events.delete": self._delete,
+            "calendar.events.watch": self._watch,
+            "calendar.channels.stop": self._stop,
+        }
+
+    def _list_calendars(self, call: Call) -> dict[str, Any]:
+        query = call.query
+        if "syncToken" in query:
+            raise not_simulated("calendar.calendarList.list with syncToken")
+        least = ROLES.index(query.get("minAccessRole", ROLES[0]))
+        entries = [
+            _entry(calendar, entry)
+            for calendar, entry in self._calendars.entries(call.account)
+            if ROLES.index(entry.role) >= least and (query.get("showHidden") or not entry.hidden)
+        ]
+        # Documented: 100 entries a page, 250 at most.
+        size = min(query.get("maxResults", 100), 250)
+        start = _position(query.get("pageToken"))
+        answer = {"kind": "calendar#calendarList", "etag": _etag(entries), "items": entries[start : start + size]}
+        if start + size < len(entries):
+            return answer | {"nextPageToken": _page_token(start + size)}
+        # Honest about what it is: calls with it answer 501.
+        return answer | {"nextSyncToken": "calendarList-sync-is-not-simulated"}
+
+    def _calendar_entry(self, call: Call) -> dict[str, Any]:
+        return _entry(*self._calendars.find(call.account, call.path["calendarId"]))
+
+    def _calendar(self, call: Call) -> dict[str, Any]:
+        calendar, _ = self._calendars.find(call.account, call.path["calendarId"])
+        return {"kind": "calendar#calendar"} | _common(calendar)
+
+    def _list_events(self, call: Call) -> dict[str, Any]:
+        calendar, entry = self._calendars.find(call.account, call.path["calendarId"])
+        return self._listings.page(calendar, entry, call.query)
+
+    def _get(self, call: Call) -> dict[str, Any]:
+        _refuse_max_attendees(call)
+        if "timeZone" in call.query:
+            zone(call.query["timeZone"], "request")
+        calendar, entry = self._calendars.find(call.account, call.path["calendarId"])
+        resource = self._calendars.event(calendar, call.path["eventId"]).resource
+        check_changed(resource, call.if_none_match)
+        return self._shown(call, entry, resource)
+
+    def _insert(self, call: Call) -> dict[str, Any]:
+        calendar, entry = self._writable(call)
+        if call.body.get("eventType") == "fromGmail":
+            raise invalid("Events of type fromGmail cannot be created.", "eventType")
+        version = call.query.get("conferenceDataVersion", 0)
+        event = self._calendars.insert(calendar, call.account, call.body, conference_version=version)
+        return self._shown(call, entry, event.resource)
+
+    def _change(self, call: Call, *, whole: bool) -> dict[str, Any]:
+        calendar, entry = self._writable(call)
+        event = self._calendars.change(
+            calendar,
+            call.path["eventId"],
+            call.body,
+            call.if_match,
+            whole=whole,
+            conference_version=call.query.get("conferenceDataVersion", 0),
+        )
+        return self._shown(call, entry, event.resource)
+
+    def _delete(self, call: Call) -> None:
+        calendar, _ = self._writable(call)
+        self._calendars.delete(calendar, call.path["eventId"], call.if_match)
+
+    def _watch(self, call: Call) -> dict[str, Any]:
+        filters = sorted(call.query.keys() - FORM_ONLY)
+        if filters:
+            raise not_simulated(f"calendar.events.watch with {filters[0]}")
+        calendar, _ = self._calendars.find(call.account, call.path["calendarId"])
+        return self._push.watch(call.account.email, call.client_id, calendar.id, call.body)
+
+    def _stop(self, call: Call) -> None:
+        self._push.stop_channel(
+            call.account.email, call.client_id, call.body.get("id", ""), call.body.get("resourceId", "")
+        )
+
+    def _writable(self, call: Call) -> tuple[Calendar, Entry]:
+        _refuse_max_attendees(call)
+        calendar = self._calendars.to_write(call.account, call.path["calendarId"])
+        return self._calendars.find(call.account, calendar.id)
+
+    @staticmethod
+    def _shown(call: Call, entry: Entry, resource: dict[str, Any]) -> dict[str, Any]:
+        return visible(resource, entry, call.query.get("timeZone"))
+
+
+def _refuse_max_attendees(call: Call) -> None:
+    if "maxAttendees" in call.query:
+        raise not_simulated("maxAttendees")
+
+
+def _common(calendar: Calendar) -> dict[str, Any]:
+    """What calendars.get and the calendar list have in common."""
+    described = {"description": calendar.description} if calendar.description else {}
+    content = {
+        "id": calendar.id,
+        "summary": calendar.summary,
+        **described,
+        "timeZone": calendar.time_zone,
+        "conferenceProperties": {"allowedConferenceSolutionTypes": ["hangoutsMeet"]},
+        "dataOwner": calendar.owner,
+    }
+    return {"etag": _etag(content)} | content
+
+
+def _entry(calendar: Calendar, entry: Entry) -> dict[str, Any]:
+    flags = {"selected": True, "primary": entry.primary, "hidden": entry.hidden}
+    overrides = {"summaryOverride": entry.summary_override} if entry.summary_override else {}
+    return (
+        {"kind": "calendar#calendarListEntry"}
+        | _common(calendar)
+        | {"accessRole": entry.role, "colorId": "14", "defaultReminders": DEFAULT_REMINDERS}
+        | overrides
+        | {name: value for name, value in flags.items() if value}
+    )
+
+
+def _etag(content: Any) -> str:
+    digest = hashlib.sha256(repr(content).encode()).hexdigest()
+    return f'"{int(digest[:13], 16)}"'
+
+
+def _page_token(position: int) -> str:
+    return base64.urlsafe_b64encode(f"calendars:{position}".encode()).decode()
+
+
+def _position(token: str | None) -> int:
+    if token is None:
+        return 0
+    try:
+        return int(base64.urlsafe_b64decode(token).decode().removeprefix("calendars:"))
+    except ValueError:
+        raise invalid("Invalid page token value.", "pageToken") from None

@@ -1,0 +1,82 @@
+"""What goes wrong on demand: calls that fail or dawdle, and the quota clock."""
+
+import threading
+import time
+from collections import defaultdict, deque
+from dataclasses import dataclass
+
+from local.google.errors import ApiError, known
+
+
+@dataclass(slots=True)
+class _Fault:
+    """`method_id` "*" hits every call; `error` None only dawdles, for `seconds`."""
+
+    method_id: str
+    times: int
+    after_effect: bool = False
+    error: ApiError | None = None
+    seconds: float = 0.0
+
+
+class Faults:
+    """Rules that hit the next matching calls, in the order in which they were made, and a quota per user."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._lock = lock
+        self._faults: list[_Fault] = []
+        self._calls: defaultdict[str, deque[float]] = defaultdict(deque)
+        self._per_minute: int | None = None
+        self._over_quota = known("rateLimitExceeded")
+
+    def fail_next(self, method_id: str, status: int, reason: str, times: int, *, after_effect: bool) -> None:
+        """See `GoogleSimulator.fail_next`."""
+        with self._lock:
+            self._faults.append(_Fault(method_id, times, after_effect, known(reason, status)))
+
+    def slow_next(self, method_id: str, seconds: float, times: int) -> None:
+        """See `GoogleSimulator.slow_next`."""
+        with self._lock:
+            self._faults.append(_Fault(method_id, times, seconds=seconds))
+
+    def limit(self, per_minute: int | None, status: int, reason: str) -> None:
+        """See `GoogleSimulator.limit_rate`."""
+        with self._lock:
+            self._per_minute = per_minute
+            self._over_quota = known(reason, status)
+            self._calls.clear()
+
+    def clear(self) -> None:
+        """Forgets the rules that did not hit yet."""
+        with self._lock:
+            self._faults.clear()
+
+    def check_quota(self, user: str) -> None:
+        """Counts a call of the user; raises if there were too many in the last 60 s (a sliding window)."""
+        with self._lock:
+            if self._per_minute is None:
+                return
+            calls, now = self._calls[user], time.monotonic()
+            while calls and now - calls[0] >= 60:  # noqa: PLR2004 - a minute
+                calls.popleft()
+            if len(calls) >= self._per_minute:
+                raise self._over_quota
+            calls.append(now)
+
+    def meet(self, method_id: str, *, after_effect: bool = False) -> None:
+        """Sleeps or raises if a rule for the method waits; rules for after the effect are met only there."""
+        with self._lock:
+            found = [
+                fault
+                for fault in self._faults
+                if fault.method_id in {"*", method_id} and fault.after_effect == after_effect
+            ]
+            if not found:
+                return
+            fault = found[0]
+            fault.times -= 1
+            if fault.times <= 0:
+                self._faults.remove(fault)
+        time.sleep(fault.seconds)
+        if fault.error is not None:
+            raise fault.error

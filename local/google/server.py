@@ -1,0 +1,369 @@
+"""The simulated Google: OAuth, Calendar and push on one loopback port, behaving as the real one where it hurts."""
+
+import datetime as dt
+import random
+import secrets
+import socket
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+from urllib.parse import urlsplit
+
+from flask import Flask, Response, request
+from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+
+from local.google import batch, oauth
+from local.google.accounts import Account, Accounts, OAuthClient
+from local.google.behaviour import Behaviour
+from local.google.calendar import Calendar, Calendars, Entry
+from local.google.calendar_api import CalendarApi
+from local.google.discovery import bundled
+from local.google.errors import ApiError, not_simulated
+from local.google.event_list import Listings
+from local.google.faults import Faults
+from local.google.gateway import Gateway, Incoming, Outcome, RecordedRequest, failed
+from local.google.person import UI_SCOPES, Person
+from local.google.push import Push
+from local.oidc import Signer
+
+_VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+
+
+def _utc_now() -> dt.datetime:
+    return dt.datetime.now(dt.UTC)
+
+
+class GoogleSimulator:
+    """One simulated Google. Set it up before or after `start`; all methods may be called from any thread.
+
+    `now` is the clock of tokens, codes, channels and time stamps; `seed` shuffles the calls of batches.
+    """
+
+    def __init__(
+        self,
+        signer: Signer | None = None,
+        *,
+        now: Callable[[], dt.datetime] = _utc_now,
+        seed: int = 0,
+        host: str = "127.0.0.1",
+        port: int = 0,
+    ) -> None:
+        self.signer = signer or Signer()
+        self.behaviour = Behaviour()
+        self._lock = threading.RLock()
+        self.accounts = Accounts(self._lock, now)
+        self.push = Push(self._lock, now, self.behaviour)
+        self.listings = Listings(now, self.behaviour)
+        self._calendars = Calendars(now, self.behaviour, self.push.changed)
+        self._faults = Faults(self._lock)
+        self._now = now
+        self._order = random.Random(seed)  # noqa: S311 - an order, no secret
+        self._http_requests = 0
+        handlers = CalendarApi(self._calendars, self.listings, self.push).handlers
+        self._gateway = Gateway(bundled("calendar.v3"), handlers, self.accounts, self._faults, self._lock, now)
+        self._connections = _Connections()
+        self._server: BaseWSGIServer = make_server(
+            host, port, self._app(), threaded=True, request_handler=self._connections.handler()
+        )
+        self.url = f"http://{host}:{self._server.server_port}"
+        self.push.base_url = self.url
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, name="simulated-google", daemon=True
+        )
+
+    # Running.
+
+    def start(self) -> "GoogleSimulator":
+        """Serves from now on; the port is open since the simulator was made, so nothing needs to wait for it."""
+        self.push.start()
+        self._thread.start()
+        return self
+
+    def stop(self) -> None:
+        """Stops serving and pushing; connections that are kept alive are cut."""
+        if self._thread.is_alive():
+            self._server.shutdown()
+            self._thread.join()
+        self._server.server_close()
+        self._connections.close()
+        self.push.stop()
+
+    def __enter__(self) -> "GoogleSimulator":
+        return self.start()
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    # Set-up.
+
+    def add_account(self, email: str, name: str = "", time_zone: str = "Europe/Berlin") -> Account:
+        """A Google account with its primary calendar, whose id is the address. Raises ValueError if it exists."""
+        with self._lock:
+            account = self.accounts.add(email, name or email.partition("@")[0], time_zone)
+            self._calendars.add(Calendar(email, email, time_zone, email), email, Entry("owner", primary=True))
+            return account
+
+    def add_calendar(
+        self,
+        email: str,
+        summary: str,
+        time_zone: str = "Europe/Berlin",
+        access_role: str = "owner",
+        *,
+        calendar_id: str | None = None,
+        hidden: bool = False,
+    ) -> str:
+        """A secondary calendar in the account's list; its id. With a lesser role it belongs to somebody else."""
+        new_id = calendar_id or f"c_{secrets.token_hex(16)}@group.calendar.google.com"
+        owner = email if access_role == "owner" else "somebody.else@example.com"
+        with self._lock:
+            self._calendars.add(Calendar(new_id, summary, time_zone, owner), email, Entry(access_role, hidden=hidden))
+        return new_id
+
+    def set_access(self, email: str, calendar_id: str, access_role: str | None) -> None:
+        """Shares the calendar with the account, changes its role, or takes it away (None). Sync tokens die of it."""
+        with self._lock:
+            self._calendars.set_role(email, calendar_id, access_role)
+
+    def set_time_zone(self, calendar_id: str, time_zone: str) -> None:
+        """The calendar's zone, in which all its times are written from now on."""
+        with self._lock:
+            self._calendars.set_time_zone(calendar_id, time_zone)
+
+    def add_oauth_client(
+        self,
+        client_id: str,
+        client_secret: str,
+        redirect_uris: Sequence[str],
+        name: str = "Studio Sync",
+        *,
+        project: str = "studio-sync",
+        refresh_token_lifetime: dt.timedelta | None = None,
+    ) -> OAuthClient:
+        """Registers a web client; `refresh_token_lifetime` of 7 days makes it a project in testing."""
+        client = OAuthClient(client_id, client_secret, tuple(redirect_uris), name, project, refresh_token_lifetime)
+        self.accounts.add_client(client)
+        return client
+
+    # The people behind the accounts.
+
+    def person(self, email: str) -> Person:
+        """The account's owner, editing in Google's own page."""
+        return Person(email, self.ui_token(email), lambda incoming: self._gateway.answer(incoming, record=False))
+
+    def ui_token(self, email: str) -> str:
+        """An access token of Google's own page: all calendar scopes, no expiry, no quota and no faults."""
+        return self.accounts.ui_token(email, UI_SCOPES)
+
+    def receive_event(
+        self, email: str, organizer: str, calendar_id: str | None = None, **fields: Any
+    ) -> dict[str, Any]:
+        """Puts an event into the calendar that the account does not organize: an invitation, or one from Gmail."""
+        with self._lock:
+            account = self.accounts.get(email)
+            if account is None:
+                raise ValueError(f"no account {email}")
+            calendar, _ = self._calendars.find(account, calendar_id or email)
+            return self._calendars.insert(calendar, account, fields, organizer=organizer).resource
+
+    def remove_app_access(self, email: str, client_id: str) -> None:
+        """The person removes the app in their account's security settings: all of the project's tokens die."""
+        client = self.accounts.client(client_id)
+        if client is None:
+            raise ValueError(f"no OAuth client {client_id}")
+        self.accounts.remove_access(email, client.project)
+
+    # What goes wrong.
+
+    def fail_next(
+        self, method_id: str, status: int, reason: str, times: int = 1, *, after_effect: bool = False
+    ) -> None:
+        """The next `times` calls of the method fail so, before or after taking effect.
+
+        `method_id` as in the discovery document (``calendar.events.insert``), ``calendar.batch`` for a batch as a
+        whole, ``oauth2.token``, ``oauth2.revoke``, or ``*`` for any API call.
+        """
+        self._faults.fail_next(method_id, status, reason, times, after_effect=after_effect)
+
+    def slow_next(self, method_id: str, seconds: float, times: int = 1) -> None:
+        """The next `times` calls of the method take so much longer."""
+        self._faults.slow_next(method_id, seconds, times)
+
+    def clear_faults(self) -> None:
+        """Forgets what `fail_next` and `slow_next` still have in store."""
+        self._faults.clear()
+
+    def limit_rate(self, per_minute: int | None, status: int = 403, reason: str = "rateLimitExceeded") -> None:
+        """At most so many calls per minute and user (a sliding window); None: no limit. Anew from zero."""
+        self._faults.limit(per_minute, status, reason)
+
+    def expire_sync_tokens(self, calendar_id: str | None = None) -> None:
+        """All sync tokens given so far, of one calendar or of all, answer 410 ``fullSyncRequired``."""
+        with self._lock:
+            self._calendars.expire_sync_tokens(calendar_id)
+
+    def expire_page_tokens(self) -> None:
+        """Listings under way cannot be continued: 400 ``invalid`` for their page tokens."""
+        with self._lock:
+            self.listings.expire_page_tokens()
+
+    def expire_access_tokens(self, email: str | None = None) -> None:
+        """Access tokens answer 401 from now on; refresh tokens live."""
+        self.accounts.expire_access_tokens(email)
+
+    def evict_tombstones(self, calendar_id: str) -> None:
+        """Deleted events vanish: no delta names them any more, and their ids answer 404, but stay used."""
+        with self._lock:
+            self._calendars.evict_tombstones(calendar_id)
+
+    # What was asked.
+
+    @property
+    def requests(self) -> list[RecordedRequest]:
+        """All API calls, oldest first, those inside batches one by one; token and revoke requests too."""
+        return self._gateway.recorded()
+
+    @property
+    def http_requests(self) -> int:
+        """How many HTTP requests came in; a batch counts as one."""
+        return self._http_requests
+
+    def clear_requests(self) -> None:
+        """Starts `requests` and `http_requests` anew."""
+        with self._lock:
+            self._gateway.clear_record()
+            self._http_requests = 0
+
+    # HTTP.
+
+    def _app(self) -> Flask:
+        app = Flask("simulated-google", static_folder=None)
+
+        @app.get("/healthz")
+        def healthz() -> str:
+            return "ok"
+
+        @app.before_request
+        def count() -> None:
+            # Reads the body in any case: left unread, it would be taken for the next request of the connection.
+            request.get_data(cache=True, parse_form_data=False)
+            if request.path != "/healthz":
+                with self._lock:
+                    self._http_requests += 1
+
+        @app.after_request
+        def record_oauth(response: Response) -> Response:
+            # Without a body: it is made of secrets.
+            if request.path in {"/token", "/revoke"}:
+                self._gateway.put_on_record(self._oauth_record(response.status_code))
+            return response
+
+        @app.errorhandler(ApiError)
+        def refuse(error: ApiError) -> Response:
+            return _response(failed(error))
+
+        oauth.register(app, self.accounts, self.signer, self._faults.meet)
+
+        @app.post(self._gateway.discovery.batch_path)
+        def run_batch() -> Response:
+            self._faults.meet("calendar.batch")
+            content_type, body = batch.carry_out(
+                request.headers.get("Content-Type", ""),
+                request.headers.get("Authorization"),
+                request.get_data(),
+                self._gateway.answer,
+                max_calls=self.behaviour.max_batch,
+                order=self._order,
+            )
+            self._faults.meet("calendar.batch", after_effect=True)
+            return Response(body, content_type=content_type)
+
+        @app.route("/calendar/v3/<path:_rest>", methods=_VERBS)
+        def call(_rest: str) -> Response:
+            return _response(self._gateway.answer(_incoming()))
+
+        @app.route("/", defaults={"rest": ""}, methods=_VERBS)
+        @app.route("/<path:rest>", methods=_VERBS)
+        def anything_else(rest: str) -> Response:
+            raise not_simulated(f"{request.method} /{rest}")
+
+        return app
+
+    def _oauth_record(self, status: int) -> RecordedRequest:
+        return RecordedRequest(
+            method_id=f"oauth2.{request.path.removeprefix('/')}",
+            http_method=request.method,
+            path=request.path,
+            query={},
+            body=None,
+            headers={},
+            status=status,
+            in_batch=False,
+            account=None,
+            client_id=request.form.get("client_id"),
+            at=self._now(),
+        )
+
+
+def _incoming() -> Incoming:
+    headers = {name.lower(): value for name, value in request.headers.items()}
+    # As it came: decoded, an id with a slash could not be told from two segments.
+    parts = urlsplit(request.environ["REQUEST_URI"])
+    target = f"{parts.path}?{parts.query}"
+    override = headers.get("x-http-method-override")
+    if request.method == "POST" and override is not None:
+        # Google's client sends a GET with a long URL as a POST, its query as the body.
+        return Incoming(override, f"{parts.path}?{request.get_data(as_text=True)}", headers)
+    return Incoming(request.method, target, headers, request.get_data())
+
+
+def _response(outcome: Outcome) -> Response:
+    response = Response(outcome.encoded(), outcome.status)
+    if outcome.content is not None:
+        response.content_type = "application/json; charset=UTF-8"
+    else:
+        response.headers.pop("Content-Type", None)
+    if outcome.etag is not None:
+        response.headers["ETag"] = outcome.etag
+    return response
+
+
+class _Connections:
+    """Open connections, so that `close` can cut those that clients keep alive: a stopped Google answers nobody."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._open: set[socket.socket] = set()
+
+    def handler(self) -> type[WSGIRequestHandler]:
+        """A request handler class that keeps book here."""
+        connections = self
+
+        class Handler(WSGIRequestHandler):
+            protocol_version = "HTTP/1.1"
+            # Headers and body are written one after the other: without this, each answer would wait 40 ms.
+            disable_nagle_algorithm = True
+
+            def setup(self) -> None:
+                super().setup()
+                with connections._lock:
+                    connections._open.add(self.request)
+
+            def finish(self) -> None:
+                with connections._lock:
+                    connections._open.discard(self.request)
+                super().finish()
+
+            def log(self, *_args: Any) -> None:
+                """The simulator keeps its own record."""
+
+        return Handler
+
+    def close(self) -> None:
+        """Cuts them all."""
+        with self._lock:
+            for connection in self._open:
+                try:
+                    connection.shutdown(socket.SHUT_RDWR)
+                except OSError:
+                    continue  # The client was faster.

@@ -1,0 +1,308 @@
+"""Stands in for Secret Manager: its v1 gRPC interface, in memory.
+
+Also holds `GrpcService`, the frame of every gRPC stand-in here, because this is its plainest user. A server needs no
+.proto files: paths and message classes are read off the client library's own transport.
+"""
+
+import dataclasses
+import re
+import threading
+import time
+from collections.abc import Callable, Mapping
+from concurrent import futures
+from typing import Any, NoReturn, Self
+
+import grpc
+from google.cloud import secretmanager_v1 as sm
+from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
+    SecretManagerServiceGrpcTransport,
+)
+from google.protobuf import empty_pb2
+
+# https://cloud.google.com/secret-manager/quotas: the largest payload of a version, in bytes.
+MAX_PAYLOAD = 64 * 1024
+_SECRET_ID = re.compile(r"[A-Za-z0-9_-]{1,255}")
+_PROJECT = re.compile(r"projects/[^/]+(/locations/[^/]+)?")
+
+ENABLED = sm.SecretVersion.State.ENABLED
+DISABLED = sm.SecretVersion.State.DISABLED
+DESTROYED = sm.SecretVersion.State.DESTROYED
+
+
+class RefusedError(Exception):
+    """What a stand-in answers instead of a result: a gRPC status and a sentence."""
+
+    def __init__(self, code: grpc.StatusCode, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class _ReadingChannel(grpc.Channel):
+    """Sends nothing: remembers which path and which request class a client's transport uses."""
+
+    def __init__(self) -> None:
+        self.path = ""
+        self.request: Any = None
+
+    def unary_unary(self, method: str, request_serializer: Any = None, *_args: Any, **_kwargs: Any) -> Any:
+        # `serialize` is bound to the message's class (proto-plus), or a method of it (protobuf).
+        self.path, self.request = method, request_serializer.__self__
+        return self
+
+    def with_call(self, *_args: Any, **_kwargs: Any) -> tuple[None, None]:
+        return None, None
+
+    def unary_stream(self, *_args: Any, **_kwargs: Any) -> Any:
+        raise NotImplementedError
+
+    stream_unary = stream_stream = subscribe = unsubscribe = unary_stream
+
+    def close(self) -> None:
+        """Nothing was opened."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_args: object) -> None:
+        return None
+
+
+class GrpcService(grpc.GenericRpcHandler):  # type: ignore[type-arg]  # generic in the stubs only
+    """Serves `methods` (the transport's attribute name, such as ``create_task``, to a function of the request).
+
+    A function returns the response message or raises `RefusedError`. Whatever else the service has is answered
+    UNIMPLEMENTED with its name: never with something plausible.
+    """
+
+    def __init__(self, transport_class: Any, methods: Mapping[str, Callable[[Any], Any]]) -> None:
+        channel = _ReadingChannel()
+        transport = transport_class(channel=channel)
+        self._handlers: dict[str, grpc.RpcMethodHandler[Any, Any]] = {}
+        for name, function in methods.items():
+            getattr(transport, name)(None)
+            self._handlers[channel.path] = grpc.unary_unary_rpc_method_handler(
+                _answering(function), channel.request.deserialize, _serialize
+            )
+        self._server: grpc.Server | None = None
+        self._threads: futures.ThreadPoolExecutor | None = None
+        self.host = ""
+
+    def service(self, handler_call_details: Any) -> "grpc.RpcMethodHandler[Any, Any]":
+        path = handler_call_details.method
+
+        def unimplemented(_request: bytes, context: grpc.ServicerContext) -> NoReturn:
+            context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{path} is not part of the local stack")
+
+        return self._handlers.get(path) or grpc.unary_unary_rpc_method_handler(unimplemented)
+
+    def start(self) -> None:
+        """Listens on a free loopback port; `host` is then ``127.0.0.1:PORT``."""
+        self._threads = futures.ThreadPoolExecutor(max_workers=8, thread_name_prefix="local-grpc")
+        self._server = grpc.server(self._threads, handlers=[self])
+        self.host = f"127.0.0.1:{self._server.add_insecure_port('127.0.0.1:0')}"
+        self._server.start()
+
+    def stop(self) -> None:
+        if self._server is not None and self._threads is not None:
+            # A moment of grace: without, every client's gRPC complains on the terminal.
+            self._server.stop(grace=0.2).wait()
+            self._threads.shutdown()
+        self._server = self._threads = None
+
+
+def _answering(function: Callable[[Any], Any]) -> Callable[[Any, grpc.ServicerContext], Any]:
+    def answer(request: Any, context: grpc.ServicerContext) -> Any:
+        try:
+            return function(request)
+        except RefusedError as refused:
+            context.abort(refused.code, str(refused))
+
+    return answer
+
+
+def _serialize(message: Any) -> bytes:
+    # Google's clients mix two kinds of messages: proto-plus, whose class serializes, and plain protobuf.
+    by_class = getattr(type(message), "serialize", None)
+    serialized: bytes = by_class(message) if by_class is not None else message.SerializeToString()
+    return serialized
+
+
+@dataclasses.dataclass(slots=True)
+class _Version:
+    payload: bytes
+    created: float
+    state: Any = ENABLED
+    destroyed: float | None = None
+
+
+@dataclasses.dataclass(slots=True)
+class _Secret:
+    template: Any
+    created: float
+    versions: list[_Version] = dataclasses.field(default_factory=list)
+
+
+class LocalSecretManager:
+    """Secrets and their versions, 1, 2, 3 and so on, until `stop`. Etags are neither given nor checked."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._secrets: dict[str, _Secret] = {}
+        self._service = GrpcService(
+            SecretManagerServiceGrpcTransport,
+            {
+                "create_secret": self._locked(self._create_secret),
+                "get_secret": self._locked(lambda r: self._secret_message(*self._secret(r.name))),
+                "list_secrets": self._locked(self._list_secrets),
+                "delete_secret": self._locked(self._delete_secret),
+                "add_secret_version": self._locked(self._add_version),
+                "get_secret_version": self._locked(lambda r: self._version_message(*self._version(r.name))),
+                "list_secret_versions": self._locked(self._list_versions),
+                "access_secret_version": self._locked(self._access),
+                "enable_secret_version": self._locked(lambda r: self._set_state(r.name, ENABLED)),
+                "disable_secret_version": self._locked(lambda r: self._set_state(r.name, DISABLED)),
+                "destroy_secret_version": self._locked(lambda r: self._set_state(r.name, DESTROYED)),
+            },
+        )
+
+    @property
+    def host(self) -> str:
+        return self._service.host
+
+    def start(self) -> None:
+        self._service.start()
+
+    def stop(self) -> None:
+        self._service.stop()
+
+    def _locked(self, method: Callable[[Any], Any]) -> Callable[[Any], Any]:
+        def call(request: Any) -> Any:
+            with self._lock:
+                return method(request)
+
+        return call
+
+    def _create_secret(self, request: Any) -> Any:
+        if not _PROJECT.fullmatch(request.parent):
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"Invalid parent [{request.parent}].")
+        if not _SECRET_ID.fullmatch(request.secret_id):
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"Invalid secret id [{request.secret_id}].")
+        if "/locations/" not in request.parent and "replication" not in request.secret:
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "Secret.replication must be provided.")
+        name = f"{request.parent}/secrets/{request.secret_id}"
+        if name in self._secrets:
+            raise RefusedError(grpc.StatusCode.ALREADY_EXISTS, f"Secret [{name}] already exists.")
+        self._secrets[name] = _Secret(request.secret, time.time())
+        return self._secret_message(name, self._secrets[name])
+
+    def _list_secrets(self, request: Any) -> Any:
+        found = [
+            self._secret_message(name, secret)
+            for name, secret in self._secrets.items()
+            if name.startswith(f"{request.parent}/secrets/")
+        ]
+        page, token = page_of(found, request, 25000)
+        return sm.ListSecretsResponse(secrets=page, next_page_token=token, total_size=len(found))
+
+    def _delete_secret(self, request: Any) -> empty_pb2.Empty:
+        name, _ = self._secret(request.name)
+        del self._secrets[name]
+        return empty_pb2.Empty()
+
+    def _add_version(self, request: Any) -> Any:
+        name, secret = self._secret(request.parent)
+        data = request.payload.data
+        if len(data) > MAX_PAYLOAD:
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "The secret payload is larger than 64 KiB.")
+        if "data_crc32c" in request.payload and request.payload.data_crc32c != crc32c(data):
+            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "The checksum does not match the payload.")
+        secret.versions.append(_Version(data, time.time()))
+        return self._version_message(name, len(secret.versions), secret.versions[-1])
+
+    def _list_versions(self, request: Any) -> Any:
+        name, secret = self._secret(request.parent)
+        newest_first = list(enumerate(secret.versions, start=1))[::-1]
+        found = [self._version_message(name, number, version) for number, version in newest_first]
+        page, token = page_of(found, request, 25000)
+        return sm.ListSecretVersionsResponse(versions=page, next_page_token=token, total_size=len(found))
+
+    def _access(self, request: Any) -> Any:
+        name, number, version = self._version(request.name)
+        full_name = f"{name}/versions/{number}"
+        if version.state != ENABLED:
+            raise RefusedError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"Secret Version [{full_name}] is in {version.state.name} state.",
+            )
+        payload = sm.SecretPayload(data=version.payload, data_crc32c=crc32c(version.payload))
+        return sm.AccessSecretVersionResponse(name=full_name, payload=payload)
+
+    def _set_state(self, version_name: str, state: Any) -> Any:
+        name, number, version = self._version(version_name)
+        if version.state == DESTROYED:
+            raise RefusedError(
+                grpc.StatusCode.FAILED_PRECONDITION,
+                f"Secret Version [{name}/versions/{number}] is in DESTROYED state.",
+            )
+        version.state = state
+        if state == DESTROYED:
+            version.payload, version.destroyed = b"", time.time()
+        return self._version_message(name, number, version)
+
+    def _secret(self, name: str) -> tuple[str, _Secret]:
+        if name not in self._secrets:
+            raise RefusedError(grpc.StatusCode.NOT_FOUND, f"Secret [{name}] not found.")
+        return name, self._secrets[name]
+
+    def _version(self, name: str) -> tuple[str, int, _Version]:
+        secret_name, _, wanted = name.partition("/versions/")
+        _, secret = self._secret(secret_name)
+        # "latest" is the newest that was created, in whatever state it is.
+        number = len(secret.versions) if wanted == "latest" else int(wanted) if wanted.isdecimal() else 0
+        if not 1 <= number <= len(secret.versions):
+            raise RefusedError(grpc.StatusCode.NOT_FOUND, f"Secret Version [{name}] not found.")
+        return secret_name, number, secret.versions[number - 1]
+
+    @staticmethod
+    def _secret_message(name: str, secret: _Secret) -> Any:
+        message = sm.Secret(secret.template)
+        message.name = name
+        message.create_time = _timestamp(secret.created)
+        return message
+
+    @staticmethod
+    def _version_message(name: str, number: int, version: _Version) -> Any:
+        message = sm.SecretVersion(name=f"{name}/versions/{number}", state=version.state)
+        message.create_time = _timestamp(version.created)
+        if version.destroyed is not None:
+            message.destroy_time = _timestamp(version.destroyed)
+        return message
+
+
+def _timestamp(seconds: float) -> dict[str, int]:
+    return {"seconds": int(seconds), "nanos": int(seconds % 1 * 1_000_000) * 1000}
+
+
+def page_of(found: list[Any], request: Any, largest: int) -> tuple[list[Any], str]:
+    """One page of a listing and the token of the next ("" for none); `largest` is also the default size."""
+    start = int(request.page_token or 0)
+    end = start + min(request.page_size or largest, largest)
+    return found[start:end], str(end) if end < len(found) else ""
+
+
+def crc32c(data: bytes) -> int:
+    """CRC-32C (Castagnoli), as Secret Manager returns it in ``data_crc32c`` (RFC 3720, appendix B.4)."""
+    value = 0xFFFFFFFF
+    for byte in data:
+        value = _CRC_TABLE[(value ^ byte) & 0xFF] ^ (value >> 8)
+    return value ^ 0xFFFFFFFF
+
+
+def _crc_row(value: int) -> int:
+    for _ in range(8):
+        # 0x82F63B78 is Castagnoli's polynomial, bits reversed.
+        value = (value >> 1) ^ 0x82F63B78 if value & 1 else value >> 1
+    return value
+
+
+_CRC_TABLE = tuple(_crc_row(byte) for byte in range(256))

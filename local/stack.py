@@ -1,0 +1,217 @@
+"""The whole product on one machine: our functions, and stand-ins for everything in the cloud that they use.
+
+    Google (simulated) ── pushes ──> webhook ──┐
+    Firestore ── triggers ──> studio_changed ──┼── wish ──> Cloud Tasks ──> sync_user ──> Google (simulated)
+    Scheduler ── every minute ──> fan_out ─────┘
+
+Everything listens on loopback, on free ports. The functions run in a process of their own, as they would in the
+cloud: all that they know of this file are environment variables.
+"""
+
+import contextlib
+import json
+import os
+import pathlib
+import queue
+import socket
+import subprocess
+import sys
+import threading
+import urllib.request
+from types import TracebackType
+from typing import Any, Self
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+
+from local.cloud_tasks import LocalCloudTasks
+from local.firestore_emulator import FirestoreEmulator
+from local.google.server import GoogleSimulator
+from local.oidc import Signer
+from local.scheduler import Scheduler
+from local.secret_manager import LocalSecretManager
+from local.triggers import TriggerRelay
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
+LOCATION = "local-1"
+QUEUES = ("now", "scheduled", "populate")
+FUNCTIONS = ("fan_out", "sync_user", "studio_changed", "webhook")
+
+# Well-known values of the local stack: they open nothing but this.
+OAUTH_CLIENT_ID = "studio-sync.apps.local"
+OAUTH_CLIENT_SECRET = "local-oauth-client-secret"
+CHANNEL_KEY = "local-channel-key-of-more-than-32-characters"
+
+TASKS_CALLER = "tasks@studio-sync.local"
+SCHEDULER_CALLER = "scheduler@studio-sync.local"
+TRIGGER_CALLER = "trigger@studio-sync.local"
+
+# Which documents Firestore tells us of. Infrastructure has the same two.
+TRIGGERS = {
+    "appointments": "studios/{studio}/appointments/{appointment}",
+    "users": "studios/{studio}/users/{user}",
+}
+
+START_SECONDS = 60
+
+
+class FunctionsFailedError(Exception):
+    """The functions did not start; the message has what they said."""
+
+
+class Stack:
+    """Starts everything, and stops everything: use it in a ``with``.
+
+    `tick_seconds` is how often the scheduler calls `fan_out` by itself (60 in the cloud; None: only when asked).
+    """
+
+    def __init__(self, *, project: str = "studio-sync-local", tick_seconds: float | None = 60) -> None:
+        self.project = project
+        self.signer = Signer()
+        self.google = GoogleSimulator(self.signer)
+        self.tasks = LocalCloudTasks(self.signer)
+        self.secrets = LocalSecretManager()
+        self.triggers = TriggerRelay(self.signer)
+        self.emulator = FirestoreEmulator(functions_emulator=self.triggers.address)
+        self.functions_url = f"http://127.0.0.1:{_free_port()}"
+        fan_out = f"{self.functions_url}/fan_out"
+        # A tick that nobody asks for comes after an hour: no test or demo lives as long.
+        self.scheduler = Scheduler(self.signer, fan_out, SCHEDULER_CALLER, fan_out, tick_seconds or 3600)
+        self.output: list[str] = []
+        self._functions: subprocess.Popen[str] | None = None
+        self._running = contextlib.ExitStack()
+
+    @property
+    def redirect_uri(self) -> str:
+        """Where Google sends a person's browser after the consent."""
+        return f"{self.functions_url}/console/connect/callback"
+
+    def environment(self) -> dict[str, str]:
+        """What the functions find in their environment: the only thing that tells them where they are."""
+        return {
+            "GOOGLE_CLOUD_PROJECT": self.project,
+            "FIRESTORE_EMULATOR_HOST": self.emulator.host,
+            "CLOUD_TASKS_EMULATOR_HOST": self.tasks.host,
+            "SECRET_MANAGER_EMULATOR_HOST": self.secrets.host,
+            "TASKS_LOCATION": LOCATION,
+            "SYNC_USER_URL": f"{self.functions_url}/sync_user",
+            "FAN_OUT_URL": f"{self.functions_url}/fan_out",
+            "STUDIO_CHANGED_URL": f"{self.functions_url}/studio_changed",
+            "WEBHOOK_URL": f"{self.functions_url}/webhook",
+            "TASKS_SERVICE_ACCOUNT": TASKS_CALLER,
+            "SCHEDULER_SERVICE_ACCOUNT": SCHEDULER_CALLER,
+            "TRIGGER_SERVICE_ACCOUNT": TRIGGER_CALLER,
+            "GOOGLE_OAUTH_CLIENT_ID": OAUTH_CLIENT_ID,
+            "GOOGLE_OAUTH_CLIENT_SECRET": OAUTH_CLIENT_SECRET,
+            "CHANNEL_KEY": CHANNEL_KEY,
+            "GOOGLE_API_ROOT": f"{self.google.url}/",
+            "GOOGLE_TOKEN_URL": f"{self.google.url}/token",
+            "GOOGLE_CERTS_URL": f"{self.google.url}/oauth2/v1/certs",
+        }
+
+    def firestore(self) -> firestore.Client:
+        """A client as a studio's front-end has one."""
+        os.environ["FIRESTORE_EMULATOR_HOST"] = self.emulator.host
+        return firestore.Client(project=self.project, credentials=AnonymousCredentials())
+
+    def __enter__(self) -> Self:
+        try:
+            self._start()
+        except BaseException:
+            self._running.close()
+            raise
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._running.close()
+
+    def _start(self) -> None:
+        for part in (self.google, self.tasks, self.secrets, self.triggers, self.emulator):
+            part.start()
+            self._running.callback(part.stop)
+        self.google.add_oauth_client(OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, [self.redirect_uri], "Studio Sync")
+        for name in QUEUES:
+            self.tasks.create_queue(self.project, LOCATION, name)
+        self._start_functions()
+        for name, pattern in TRIGGERS.items():
+            url = f"{self.functions_url}/studio_changed"
+            self.triggers.route(name, url, TRIGGER_CALLER, url)
+            self.emulator.register_trigger(self.project, name, pattern)
+        self.scheduler.start()
+        self._running.callback(self.scheduler.stop)
+
+    def _start_functions(self) -> None:
+        port = self.functions_url.rpartition(":")[2]
+        command = [sys.executable, "-m", "local.functions_server", "--port", port, "--functions", ",".join(FUNCTIONS)]
+        self._functions = subprocess.Popen(
+            command,
+            cwd=ROOT,
+            env={**os.environ, **self.environment(), "PYTHONPATH": str(ROOT)},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        self._running.callback(self._stop_functions)
+        ready: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        threading.Thread(target=self._read_output, args=(self._functions, ready), daemon=True).start()
+        try:
+            started = ready.get(timeout=START_SECONDS)
+        except queue.Empty:
+            started = False
+        if not started:
+            raise FunctionsFailedError("The functions did not start:\n" + "\n".join(self.output[-30:]))
+
+    def _read_output(self, process: "subprocess.Popen[str]", ready: "queue.SimpleQueue[bool]") -> None:
+        assert process.stdout is not None
+        for line in process.stdout:
+            self.output.append(line.rstrip())
+            if line.startswith("serving at"):
+                ready.put(item=True)
+        ready.put(item=False)
+
+    def _stop_functions(self) -> None:
+        if self._functions is None:
+            return
+        self._functions.terminate()
+        try:
+            self._functions.wait(timeout=5)
+        except subprocess.TimeoutExpired:
+            self._functions.kill()
+            self._functions.wait()
+
+    # --- what a test or the demo does with it ------------------------------------------------------------------------
+
+    def settle(self, timeout: float = 30.0) -> bool:
+        """Wait until nothing is under way: no trigger, no push, no task. False if that takes too long."""
+        return all(
+            (
+                self.triggers.wait_idle(timeout),
+                self.google.push.wait_idle(timeout),
+                self.tasks.wait_idle(timeout),
+                # What a run wrote may have set off triggers and pushes, which may have wished runs.
+                self.triggers.wait_idle(timeout),
+                self.google.push.wait_idle(timeout),
+                self.tasks.wait_idle(timeout),
+            )
+        )
+
+    def calls_made(self) -> dict[str, Any]:
+        """What the functions have called since the last reset: counts per service and method, reads and writes."""
+        with urllib.request.urlopen(f"{self.functions_url}/_wiretap", timeout=10) as answer:
+            counted: dict[str, Any] = json.load(answer)
+        return counted
+
+    def reset_calls(self) -> None:
+        request = urllib.request.Request(f"{self.functions_url}/_wiretap/reset", method="POST")
+        with urllib.request.urlopen(request, timeout=10):
+            pass
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    return port

@@ -1,0 +1,290 @@
+"""The `Calendar` port on Google Calendar v3, through google-api-python-client.
+
+Every write carries ``sendUpdates=none``: nobody is mailed by a sync. Changes and deletions are conditional on the
+etag that the plan saw. One place, `_error`, knows Google's status codes.
+"""
+
+import datetime as dt
+import functools
+import json
+import logging
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import httplib2
+from googleapiclient import discovery, discovery_cache
+from googleapiclient.errors import BatchError, HttpError
+
+from shared.adapters.google_event import FIELDS, event_body, read_event
+from shared.adapters.google_oauth import GoogleAccounts, token_errors
+from shared.domain.connection import CalendarChoice, Connection
+from shared.domain.content import UNITS
+from shared.domain.errors import (
+    CalendarGone,
+    CursorExpired,
+    Forbidden,
+    Park,
+    RateLimited,
+    Stale,
+    Stop,
+    SyncError,
+    Unavailable,
+)
+from shared.domain.event import CalendarWrite, Delete, Event, Insert, Patch
+from shared.domain.reasons import Reason
+from shared.ports import EventPage, Watch
+
+log = logging.getLogger(__name__)
+
+# The most that Google gives per page.
+PAGE = 2_500
+# Calls in one batch. Google documents 1,000 today and documented 50 for years: 50 is safe.
+BATCH = 50
+# How long to leave an account alone that has hit Google's limits against abuse ("stop for hours").
+ANTI_ABUSE_PAUSE = dt.timedelta(hours=2)
+
+_LIST_FIELDS = f"items({FIELDS}),nextPageToken,nextSyncToken,timeZone"
+
+
+class GoogleCalendars:
+    """The `Calendars` port. `push_address` is where Google is to send notifications."""
+
+    def __init__(self, accounts: GoogleAccounts, api_root: str, push_address: str) -> None:
+        self._accounts = accounts
+        self._api_root = api_root
+        self._push_address = push_address
+
+    def open(self, connection_id: str, connection: Connection) -> "GoogleCalendar":
+        return GoogleCalendar(
+            self._service,
+            self._accounts,
+            connection_id,
+            connection.account_id,
+            connection.calendar_id,
+            self._push_address,
+        )
+
+    def writable(self, refresh_token: str) -> tuple[CalendarChoice, ...]:
+        request = self._service.calendarList().list(
+            minAccessRole="writer", maxResults=250, fields="items(id,summary,summaryOverride,timeZone,primary)"
+        )
+        with _call_errors():
+            items = request.execute(http=self._accounts.authorized_by(refresh_token)).get("items", [])
+        choices = [
+            CalendarChoice(
+                id=entry["id"],
+                title=entry.get("summaryOverride") or entry.get("summary", ""),
+                time_zone=entry.get("timeZone", ""),
+                primary=entry.get("primary", False),
+            )
+            for entry in items
+        ]
+        return tuple(sorted(choices, key=lambda choice: (not choice.primary, choice.title)))
+
+    @functools.cached_property
+    def _service(self) -> Any:
+        """Built from the document that the package carries: no call for it, and batches go to the same root."""
+        document = json.loads(discovery_cache.get_static_doc("calendar", "v3"))
+        document["rootUrl"] = self._api_root
+        document["baseUrl"] = self._api_root + document["servicePath"]
+        return discovery.build_from_document(document, http=httplib2.Http())
+
+
+class GoogleCalendar:
+    """One calendar of one account."""
+
+    def __init__(
+        self,
+        service: Any,
+        accounts: GoogleAccounts,
+        connection_id: str,
+        account_id: str,
+        calendar_id: str,
+        push_address: str,
+    ) -> None:
+        self._events = service.events()
+        self._new_batch: Callable[..., Any] = service.new_batch_http_request
+        self._accounts = accounts
+        self._connection_id = connection_id
+        self._account_id = account_id
+        self._calendar_id = calendar_id
+        self._push_address = push_address
+
+    def changes(self, cursor: str, page: str | None) -> EventPage:
+        return self._list(syncToken=cursor, pageToken=page)
+
+    def listing(self, ends_after: dt.datetime, page: str | None) -> EventPage:
+        return self._list(timeMin=f"{ends_after:%Y-%m-%dT%H:%M:%SZ}", pageToken=page)
+
+    def get(self, event_ids: Sequence[str]) -> list[Event]:
+        requests = [
+            self._events.get(calendarId=self._calendar_id, eventId=event_id, fields=FIELDS) for event_id in event_ids
+        ]
+        found = []
+        for event_id, outcome in zip(event_ids, self._send(requests), strict=True):
+            if isinstance(outcome, HttpError) and outcome.status_code in {404, 410}:
+                found.append(Event(id=event_id))
+            elif isinstance(outcome, HttpError):
+                raise _error(outcome)
+            else:
+                found.append(read_event(outcome, self._connection_id))
+        return found
+
+    def write(self, writes: Sequence[CalendarWrite]) -> list[Event | SyncError]:
+        outcomes = self._send([self._request(write) for write in writes])
+        return [self._outcome(write, outcome) for write, outcome in zip(writes, outcomes, strict=True)]
+
+    def watch(self, channel_id: str, token: str) -> Watch | None:
+        body = {"id": channel_id, "type": "web_hook", "address": self._push_address, "token": token}
+        request = self._events.watch(calendarId=self._calendar_id, body=body, fields="resourceId,expiration")
+        try:
+            with token_errors():
+                channel = request.execute(http=self._accounts.authorized(self._account_id))
+        except HttpError as error:
+            # Without a channel the connection syncs by interval: slower, but nothing is lost.
+            extra = {"connection": self._connection_id, "status": error.status_code, "reason": _reason(error)}
+            log.warning("no push channel for this calendar", extra=extra)
+            return None
+        expires_at = dt.datetime.fromtimestamp(int(channel["expiration"]) / 1000, dt.UTC)
+        return Watch(str(channel["resourceId"]), expires_at)
+
+    def _list(self, **place: Any) -> EventPage:
+        # Everything but the place is the same for listings and changes: Google refuses a token for other parameters.
+        request = self._events.list(
+            calendarId=self._calendar_id, maxResults=PAGE, singleEvents=False, fields=_LIST_FIELDS, **place
+        )
+        try:
+            with token_errors():
+                answer = request.execute(http=self._accounts.authorized(self._account_id))
+        except HttpError as error:
+            raise _list_error(error) from None
+        return EventPage(
+            events=tuple(read_event(resource, self._connection_id) for resource in answer.get("items", [])),
+            next_page=answer.get("nextPageToken"),
+            cursor=answer.get("nextSyncToken"),
+            time_zone=answer.get("timeZone"),
+        )
+
+    def _request(self, write: CalendarWrite) -> Any:
+        common = {"calendarId": self._calendar_id, "sendUpdates": "none"}
+        match write:
+            case Insert():
+                body = self._body(write, frozenset(UNITS))
+                return self._events.insert(body={"id": write.event_id, **body}, fields=FIELDS, **common)
+            case Patch():
+                body = self._body(write, write.units)
+                request = self._events.patch(eventId=write.event_id, body=body, fields=FIELDS, **common)
+            case Delete():
+                request = self._events.delete(eventId=write.event_id, **common)
+        request.headers["If-Match"] = write.etag
+        return request
+
+    def _body(self, write: Insert | Patch, units: Any) -> dict[str, Any]:
+        return event_body(write.content, units, write.seal, self._connection_id, write.appointment_id, write.event_id)
+
+    def _send(self, requests: Sequence[Any]) -> list[Any]:
+        """Answers, or the `HttpError`s in their place; a lone request goes by itself, the others in batches."""
+        http = self._accounts.authorized(self._account_id)
+        outcomes: list[Any] = [None] * len(requests)
+        for start in range(0, len(requests), BATCH):
+            chunk = requests[start : start + BATCH]
+            with token_errors():
+                if len(chunk) == 1:
+                    outcomes[start] = _execute(chunk[0], http)
+                else:
+                    self._send_batch(chunk, start, outcomes, http)
+        return outcomes
+
+    def _send_batch(self, chunk: Sequence[Any], start: int, outcomes: list[Any], http: Any) -> None:
+        def keep(request_id: str, answer: Any, error: Exception | None) -> None:
+            outcomes[int(request_id)] = answer if error is None else error
+
+        batch = self._new_batch(callback=keep)
+        for place, request in enumerate(chunk, start):
+            batch.add(request, request_id=str(place))
+        try:
+            batch.execute(http=http)
+        except HttpError as error:
+            raise _error(error) from None
+        except BatchError as error:
+            raise Unavailable(f"the answer to a batch could not be read: {type(error).__name__}") from None
+
+    def _outcome(self, write: CalendarWrite, outcome: Any) -> Event | SyncError:
+        if not isinstance(outcome, HttpError):
+            return Event(id=write.event_id) if isinstance(write, Delete) else read_event(outcome, self._connection_id)
+        if isinstance(write, Delete) and outcome.status_code in {404, 410}:
+            return Event(id=write.event_id)
+        error = _error(outcome)
+        if isinstance(error, Stop):
+            raise error
+        return error
+
+
+def _execute(request: Any, http: Any) -> Any:
+    try:
+        return request.execute(http=http)
+    except HttpError as error:
+        return error
+
+
+@contextmanager
+def _call_errors() -> Iterator[None]:
+    try:
+        with token_errors():
+            yield
+    except HttpError as error:
+        raise _error(error) from None
+
+
+def _list_error(error: HttpError) -> SyncError:
+    if error.status_code == 404:  # noqa: PLR2004 - of a list, what is not found is the calendar
+        return CalendarGone("the calendar was not found")
+    if error.status_code == 410:  # noqa: PLR2004 - gone: the token
+        return CursorExpired("Google no longer knows the token")
+    return _error(error)
+
+
+def _error(error: HttpError) -> SyncError:
+    """Google's answer to one call in our words.
+
+    Source: "Handle API errors" of the Calendar API. Its messages may quote what was sent, so only the reason is kept.
+    """
+    status, reason = error.status_code, _reason(error)
+    message = f"Google Calendar answered {status} {reason}"
+    match status:
+        case 401:
+            # The token was renewed and refused again; whether access is lost is for the token endpoint to say.
+            return Unavailable(message)
+        case 403 if reason in {"rateLimitExceeded", "userRateLimitExceeded"}:
+            return RateLimited(message, _retry_after(error))
+        case 403 if reason == "quotaExceeded":
+            return RateLimited(message, ANTI_ABUSE_PAUSE)
+        case 403 if reason in {"requiredAccessLevel", "insufficientPermissions", "accessNotConfigured"}:
+            return Forbidden(message)
+        case 404 | 410 | 412:
+            return Stale(message)
+        case 409 if reason == "duplicate":
+            return Stale(message)
+        case 409:
+            return RateLimited(message, _retry_after(error))
+        case 429:
+            return RateLimited(message, _retry_after(error))
+        case _ if status >= 500:  # noqa: PLR2004 - any server error
+            return Unavailable(message, _retry_after(error))
+        case _:
+            return Park(Reason.REFUSED_BY_PROVIDER, "", f"{status} {reason}")
+
+
+def _reason(error: HttpError) -> str:
+    """``error.errors[0].reason`` of Google's JSON, or an empty text."""
+    try:
+        found = json.loads(error.content)["error"]["errors"][0]["reason"]
+    except (ValueError, KeyError, IndexError, TypeError):
+        return ""
+    return str(found)
+
+
+def _retry_after(error: HttpError) -> dt.timedelta | None:
+    seconds = str(error.resp.get("retry-after", ""))
+    return dt.timedelta(seconds=int(seconds)) if seconds.isdigit() else None

@@ -1,0 +1,129 @@
+"""Google's event resource to and from ours. The only place that knows how Google spells an entry."""
+
+import datetime as dt
+from collections.abc import Mapping
+from typing import Any
+
+from shared.domain.content import AllDay, Content, Timed, Unit, When
+from shared.domain.event import Event
+from shared.domain.link import Seal, read_seal, write_seal
+from shared.domain.reasons import Reason
+
+# One private extended property carries all we leave on an event. Private ones belong to one copy of an event: guests
+# do not see it. Google cuts values at 1,024 characters and drops keys of more than 44.
+SEAL_PROPERTY = "studioSync"
+
+# All that we read of an event, and all that Google is asked for.
+FIELDS = (
+    "id,etag,status,updated,iCalUID,summary,description,location,start,end,transparency,visibility,recurrence,"
+    f"recurringEventId,originalStartTime,extendedProperties/private/{SEAL_PROPERTY}"
+)
+
+
+def read_event(resource: Mapping[str, Any], connection_id: str) -> Event:
+    """An event resource as an `Event`; what cannot be taken over says so in `unfit`, it is never guessed at."""
+    event_id = str(resource["id"])
+    etag = str(resource.get("etag", ""))
+    if resource.get("status") == "cancelled":
+        return Event(id=event_id, etag=etag)
+    private = resource.get("extendedProperties", {}).get("private", {})
+    sealed = read_seal(str(private.get(SEAL_PROPERTY, "")), connection_id, event_id)
+    content, unfit, detail = _content(resource)
+    return Event(
+        id=event_id,
+        etag=etag,
+        content=content,
+        unfit=unfit,
+        unfit_detail=detail,
+        ical_uid=str(resource.get("iCalUID", event_id)),
+        original_start=_original_start(resource),
+        updated=_instant(resource["updated"]) if "updated" in resource else None,
+        appointment_id=None if sealed is None else sealed[0],
+        seal=None if sealed is None else sealed[1],
+    )
+
+
+def _content(resource: Mapping[str, Any]) -> tuple[Content | None, Reason | None, str]:
+    if "recurrence" in resource or "recurringEventId" in resource:
+        return None, Reason.REPEATING, "recurrence" if "recurrence" in resource else "recurringEventId"
+    try:
+        when = _when(resource["start"], resource["end"])
+    except (KeyError, ValueError) as error:
+        return None, Reason.INVALID, f"start or end: {type(error).__name__}"
+    content = Content(
+        title=str(resource.get("summary", "")),
+        description=str(resource.get("description", "")),
+        location=str(resource.get("location", "")),
+        when=when,
+        status="tentative" if resource.get("status") == "tentative" else "confirmed",
+        busy=resource.get("transparency", "opaque") != "transparent",
+        private=resource.get("visibility", "default") in {"private", "confidential"},
+    )
+    return content, None, ""
+
+
+def _when(start: Mapping[str, Any], end: Mapping[str, Any]) -> When:
+    if "date" in start:
+        return AllDay(dt.date.fromisoformat(start["date"]), dt.date.fromisoformat(end["date"]))
+    return Timed(_instant(start["dateTime"]), _instant(end["dateTime"]))
+
+
+def _instant(text: str) -> dt.datetime:
+    """Google renders times with the calendar's offset: the instant counts, whatever the offset."""
+    value = dt.datetime.fromisoformat(text)
+    if value.tzinfo is None:
+        raise ValueError("a time without an offset")
+    return value.astimezone(dt.UTC)
+
+
+def _original_start(resource: Mapping[str, Any]) -> str:
+    """Canonical: UTC for a timed occurrence, the date for an all-day one; empty for what does not repeat."""
+    original = resource.get("originalStartTime", {})
+    if "dateTime" in original:
+        return f"{_instant(original['dateTime']):%Y%m%dT%H%M%SZ}"
+    return str(original.get("date", "")).replace("-", "")
+
+
+def event_body(
+    content: Content, units: frozenset[Unit], seal: Seal, connection_id: str, appointment_id: str, event_id: str
+) -> dict[str, Any]:
+    """The given units of an event, and our seal: nothing else is ever sent.
+
+    A field that is to become empty is sent as null where PATCH needs that to remove it.
+    """
+    body: dict[str, Any] = {}
+    for unit in units:
+        match unit:
+            case "title":
+                body["summary"] = content.title
+            case "description" | "location":
+                body[unit] = getattr(content, unit)
+            case "when":
+                body |= _times(content.when)
+            case "status":
+                body["status"] = content.status
+            case "busy":
+                body["transparency"] = "opaque" if content.busy else "transparent"
+            case "private":
+                body["visibility"] = "private" if content.private else "default"
+    sealed = write_seal(seal, connection_id, appointment_id, event_id)
+    body["extendedProperties"] = {"private": {SEAL_PROPERTY: sealed}}
+    return body
+
+
+def _times(when: When) -> dict[str, Any]:
+    """Both ends, with the other kind of time removed: an event that becomes all-day must lose its hours.
+
+    Single entries are instants, so no zone is sent: Google shows them in the calendar's own, wherever that is.
+    """
+    match when:
+        case Timed():
+            return {
+                name: {"dateTime": f"{value:%Y-%m-%dT%H:%M:%SZ}", "date": None}
+                for name, value in (("start", when.start), ("end", when.end))
+            }
+        case AllDay():
+            return {
+                name: {"date": value.isoformat(), "dateTime": None, "timeZone": None}
+                for name, value in (("start", when.start), ("end", when.end))
+            }

@@ -1,0 +1,151 @@
+"""The backend's own documents: accounts, connections, and what lies below a connection.
+
+Every struct here is one document, or a map in one; `link.py` has the links. Instants are UTC.
+"""
+
+import datetime as dt
+from typing import Any, Literal
+
+import msgspec
+
+from shared.domain.reasons import Reason
+
+ConnectionState = Literal["connected", "needs_reauth", "paused", "resting", "disconnected"]
+
+
+class CalendarChoice(msgspec.Struct, frozen=True, kw_only=True):
+    """A calendar that an account may write to."""
+
+    id: str
+    title: str = ""
+    time_zone: str = ""
+    primary: bool = False
+
+
+class Account(msgspec.Struct, frozen=True, kw_only=True):
+    """``accounts/{provider}:{account_id}``: claimed by one user of one studio (A2)."""
+
+    provider: str = "google"
+    account_id: str
+    account_email: str
+    studio_id: str
+    user_id: str
+    state: Literal["authorized", "needs_reauth"] = "authorized"
+    scopes: tuple[str, ...] = ()
+    calendars: tuple[CalendarChoice, ...] = ()
+    secret: str = ""
+
+
+class Lease(msgspec.Struct, frozen=True):
+    """Who runs the connection now, and until when nobody else may."""
+
+    holder: str
+    expires_at: dt.datetime
+
+
+class Cursors(msgspec.Struct, frozen=True):
+    """Where the next run goes on reading: Google's sync token for the calendar."""
+
+    calendar: str | None = None
+
+
+class Channel(msgspec.Struct, frozen=True, kw_only=True):
+    """A push channel. Stored before it is asked for; `expires_at` is known once Google has answered."""
+
+    id: str
+    resource_id: str | None = None
+    expires_at: dt.datetime | None = None
+
+
+class Populate(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a populate has come: first the calendar is listed (`page_token` goes on there), then appointments enter
+    it. `done` counts items settled, `total` those known so far.
+    """
+
+    calendar: bool = False
+    studio: bool = False
+    listed: bool = False
+    page_token: str | None = None
+    done: int = 0
+    total: int = 0
+    started_at: dt.datetime | None = None
+
+
+class Populated(msgspec.Struct, frozen=True):
+    """When each direction was populated last; None: never."""
+
+    calendar: dt.datetime | None = None
+    studio: dt.datetime | None = None
+
+
+class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from": "from"}):
+    """``connections/{connection_id}``: one user's tie to one calendar of one account.
+
+    A document in Firestore whose fields are updated one by one; fields unknown here are kept.
+    """
+
+    studio_id: str
+    user_id: str
+    provider: str = "google"
+    account_id: str
+    calendar_id: str
+    calendar_time_zone: str | None = None
+    state: ConnectionState = "connected"
+    state_reason: Reason | None = None
+    since: dt.datetime
+    window_from: dt.datetime
+    next_sync_at: dt.datetime | None = None
+    attempted_at: dt.datetime | None = None
+    synced_at: dt.datetime | None = None
+    lease: Lease | None = None
+    cursors: Cursors = Cursors()
+    channel: Channel | None = None
+    populate: Populate | None = None
+    populated: Populated = Populated()
+    failures: int = 0
+    parked: int = 0
+    schema_version: int = 1
+
+    def held_by_another(self, holder: str, now: dt.datetime) -> bool:
+        return self.lease is not None and self.lease.holder != holder and self.lease.expires_at > now
+
+    def due(self, now: dt.datetime) -> bool:
+        return self.next_sync_at is not None and self.next_sync_at <= now
+
+
+class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """``outbox/{item_id}``: something to look at. Says that an item may have changed, never what it is now."""
+
+    appointment_id: str | None = None
+    event_id: str | None = None
+    at: dt.datetime
+    tries: int = 0
+
+
+class Parked(msgspec.Struct, frozen=True, kw_only=True):
+    """``parked/{item_id}``: an item that cannot sync as it is, and why."""
+
+    appointment_id: str | None = None
+    event_id: str | None = None
+    reason: Reason
+    field: str = ""
+    detail: str = ""
+    since: dt.datetime
+
+
+class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
+    """One operation of a run: what, which way, why, and what was there before (for the log and for undo)."""
+
+    appointment_id: str | None = None
+    event_id: str | None = None
+    calendar: Literal["insert", "patch", "delete"] | None = None
+    studio: Literal["create", "update", "cancel"] | None = None
+    reason: Reason
+    units: tuple[str, ...] = ()
+    studio_before: dict[str, Any] | None = None
+    calendar_before: dict[str, Any] | None = None
+    lost: tuple[dict[str, str], ...] = ()
+
+
+# Logs and their before-images are kept this long (D5, B12).
+LOG_LIFE = dt.timedelta(days=30)

@@ -1,0 +1,63 @@
+"""A calendar entry as the adapter hands it over, and what may be written to a calendar: no vendor's types."""
+
+import datetime as dt
+
+import msgspec
+
+from shared.domain.content import Content, Unit
+from shared.domain.link import Seal
+from shared.domain.reasons import Reason
+
+
+class Event(msgspec.Struct, frozen=True, kw_only=True):
+    """One entry of a calendar.
+
+    `content` is None for a deleted entry, and for one that cannot be taken over, which then says why in `unfit`.
+    `appointment_id` and `seal` are set where the event carries a seal that was written for it. `original_start` tells
+    the occurrences of one series apart, which share their `ical_uid`.
+    """
+
+    id: str
+    etag: str = ""
+    content: Content | None = None
+    unfit: Reason | None = None
+    unfit_detail: str = ""
+    ical_uid: str = ""
+    original_start: str = ""
+    updated: dt.datetime | None = None
+    appointment_id: str | None = None
+    seal: Seal | None = None
+
+    @property
+    def deleted(self) -> bool:
+        return self.content is None and self.unfit is None
+
+
+class Insert(msgspec.Struct, frozen=True, kw_only=True):
+    """A new event with an id of our choice; refused (`Stale`) if that id was ever used in this calendar."""
+
+    event_id: str
+    appointment_id: str
+    content: Content
+    seal: Seal
+
+
+class Patch(msgspec.Struct, frozen=True, kw_only=True):
+    """The given units of an event, and nothing else; refused (`Stale`) if its etag is another by now."""
+
+    event_id: str
+    appointment_id: str
+    etag: str
+    content: Content
+    units: frozenset[Unit]
+    seal: Seal
+
+
+class Delete(msgspec.Struct, frozen=True, kw_only=True):
+    """An event taken out of the calendar; refused (`Stale`) if its etag is another by now."""
+
+    event_id: str
+    etag: str
+
+
+CalendarWrite = Insert | Patch | Delete

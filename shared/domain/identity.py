@@ -1,0 +1,47 @@
+"""Every id that we choose, derived from what it stands for: the same thing has the same id whoever makes it, and
+however often. That is what keeps a repeated or concurrent creation from becoming a duplicate.
+"""
+
+import datetime as dt
+
+from shared.domain.content import digest
+
+
+def account_document(provider: str, account_id: str) -> str:
+    """Document id in ``accounts/``; `account_id` is the provider's stable subject (`sub`), not the e-mail."""
+    return f"{provider}:{account_id}"
+
+
+def connection(studio_id: str, user_id: str, provider: str, account_id: str, calendar_id: str) -> str:
+    """26 characters (130 bits). Coming back to an earlier calendar gives the earlier connection, with its pairs."""
+    return digest("connection", studio_id, user_id, provider, account_id, calendar_id)[:26]
+
+
+def event(connection_id: str, appointment_id: str, generation: int) -> str:
+    """Id of the event that we create for an appointment; a burnt id is followed by the next generation's."""
+    return digest("event", connection_id, appointment_id, str(generation))
+
+
+def imported_appointment(studio_id: str, ical_uid: str, original_start: str = "") -> str:
+    """Id of the appointment that an event becomes; every guest's copy of one event gives the same."""
+    return "g" + digest("appointment", studio_id, ical_uid, original_start)[:25]
+
+
+def refresh_token_secret(provider: str, account_id: str) -> str:
+    """Secret Manager id (letters, digits, dashes) of an account's refresh token."""
+    return f"refresh-token-{provider}-{digest('secret', provider, account_id)[:26]}"
+
+
+def sync_task(connection_id: str, wished_for: dt.datetime, attempt: str = "") -> str:
+    """Cloud Tasks name of the task for one wish.
+
+    Names are refused for up to 24 hours after use, so a name stands for one wish (its time, to the microsecond);
+    `attempt` tells another try at the same wish apart (the scheduler's tick, the run that wants to go on).
+    Hashed, as Cloud Tasks advises against sequential names.
+    """
+    return digest("sync", connection_id, wished_for.isoformat(), attempt)
+
+
+def fan_out_task(tick: str, cursor: str) -> str:
+    """Cloud Tasks name of one further page of one tick's fan-out."""
+    return digest("fan-out", tick, cursor)

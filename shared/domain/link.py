@@ -1,0 +1,105 @@
+"""A pair of appointment and event, and what was last agreed about it.
+
+A link keeps two columns: the fields as the studio had them and as the provider stored them at the last agreement. A
+side has changed where it differs from its own column, so a provider that rewrites what we send (HTML, spaces) never
+looks like a person's edit.
+
+Between the write to the calendar and the write of the link, a run can die. So each write to the calendar carries a
+`Seal` in a private extended property: which units that write sent, and a short hash of each. An event whose seal the
+link does not know was written by a run that died; what matches its hashes is ours, whatever the link says.
+"""
+
+import datetime as dt
+from typing import Literal
+
+import msgspec
+
+from shared.domain.content import HASH_LENGTH, UNITS, Content, Unit, digest, unit_hash
+
+
+class Seal(msgspec.Struct, frozen=True):
+    """What one write of ours sent. `name` tells it from the writes before; `sent` maps unit to `unit_hash`."""
+
+    name: str
+    sent: dict[Unit, str]
+
+
+class Link(msgspec.Struct, frozen=True, kw_only=True):
+    """``connections/{connection}/links/{appointment_id}``.
+
+    While `state` is ``paired`` both columns are there. A ``gone`` link is a tombstone: it says that the pair was
+    taken apart knowingly, and expires at `expires_at`.
+    """
+
+    appointment_id: str
+    event_id: str
+    generation: int = 0
+    state: Literal["paired", "gone"] = "paired"
+    studio: Content | None = None
+    calendar: Content | None = None
+    etag: str = ""
+    seal: str = ""
+    ends_at: dt.datetime | None = None
+    expires_at: dt.datetime | None = None
+
+    @property
+    def paired(self) -> bool:
+        return self.state == "paired"
+
+
+# A tombstone outlives every sync token and every delayed delivery that we know of.
+TOMBSTONE_LIFE = dt.timedelta(days=30)
+
+
+def buried(link: Link, now: dt.datetime) -> Link:
+    """The link as a tombstone."""
+    return msgspec.structs.replace(
+        link, state="gone", studio=None, calendar=None, etag="", seal="", expires_at=now + TOMBSTONE_LIFE
+    )
+
+
+def new_seal(previous: str, content: Content, sent: frozenset[Unit], pending: Seal | None) -> Seal:
+    """The seal for a write of the `sent` units of `content`.
+
+    The name depends on the seal before it, so that writing A, then B, then A again gives three names, while a
+    repeated attempt at the same write gives the same one. `pending` is a seal found on the event that no link knows
+    yet: what it sent is not agreed either, so the new seal vouches for that too.
+    """
+    hashes = {} if pending is None else dict(pending.sent)
+    hashes |= {unit: unit_hash(unit, content) for unit in UNITS if unit in sent}
+    return Seal(digest("seal", previous, *(f"{unit}{hashes[unit]}" for unit in UNITS if unit in hashes))[:12], hashes)
+
+
+_VERSION = "1"
+_LETTERS: dict[Unit, str] = dict(zip(UNITS, "tdlwsbp", strict=True))
+
+
+def write_seal(seal: Seal, connection_id: str, appointment_id: str, event_id: str) -> str:
+    """A seal as the value of an extended property: at most 1,024 characters, which Google would cut silently."""
+    sent = "".join(f"{_LETTERS[unit]}{seal.sent[unit]}" for unit in UNITS if unit in seal.sent)
+    bound = _binding(connection_id, appointment_id, event_id)
+    return f"{_VERSION}.{bound}.{seal.name}.{sent}.{appointment_id}"
+
+
+def read_seal(value: str, connection_id: str, event_id: str) -> tuple[str, Seal] | None:
+    """Appointment id and seal, or None if the value was not written by us for this very event.
+
+    Google copies extended properties when it splits a series or a person duplicates an event: a copy does not speak
+    for the event that it was copied to.
+    """
+    parts = value.split(".", 4)
+    if len(parts) != 5 or parts[0] != _VERSION:  # noqa: PLR2004 - the five parts that write_seal joins
+        return None
+    _, bound, name, packed, appointment_id = parts
+    if bound != _binding(connection_id, appointment_id, event_id):
+        return None
+    size = 1 + HASH_LENGTH
+    units = {letter: unit for unit, letter in _LETTERS.items()}
+    pieces = [packed[at : at + size] for at in range(0, len(packed), size)]
+    if any(len(piece) != size or piece[0] not in units for piece in pieces):
+        return None
+    return appointment_id, Seal(name, {units[piece[0]]: piece[1:] for piece in pieces})
+
+
+def _binding(connection_id: str, appointment_id: str, event_id: str) -> str:
+    return digest("binding", connection_id, appointment_id, event_id)[:12]

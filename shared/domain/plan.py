@@ -1,0 +1,383 @@
+"""The whole policy: what one item becomes, given what the studio holds, what the calendar holds, and what was agreed.
+
+    link    studio    calendar   outcome
+    ------  --------  ---------  ------------------------------------------------------------------
+    none    here      -          enter the calendar, if in scope
+    none    -         here       enter the studio, if in scope (or join the appointment that it is)
+    none    here      here       pair: merge, an unagreed write of ours known by its seal
+    paired  here      here       merge what changed since the agreement
+    paired  here      -          deleted in the calendar: cancel, unless edited here or others are assigned
+    paired  -         here       cancelled, deleted or reassigned: take it out of the calendar
+    paired  -         -          bury
+    gone    as none, with the event's next generation; what we took apart does not come back by itself
+
+*Here* in the studio means: the document exists, is not cancelled, and this user is assigned. *Here* in the calendar
+means: not deleted. `decide` is pure: a preview, a dry run and the log are the same operations.
+"""
+
+import datetime as dt
+
+import msgspec
+
+from shared.domain import identity
+from shared.domain.appointment import Appointment
+from shared.domain.content import UNITS, Content, Unit
+from shared.domain.errors import Park
+from shared.domain.event import CalendarWrite, Delete, Event, Insert, Patch
+from shared.domain.link import Link, buried, new_seal
+from shared.domain.merge import Base, Lost, Merged, Side, clash_winner, merge
+from shared.domain.reasons import Reason
+from shared.domain.settings import ClashPolicy
+
+EVERY_UNIT = frozenset(UNITS)
+
+
+class Rules(msgspec.Struct, frozen=True, kw_only=True):
+    """What `decide` must know of connection, studio and user."""
+
+    connection_id: str
+    studio_id: str
+    user_id: str
+    now: dt.datetime
+    since: dt.datetime
+    window_from: dt.datetime
+    calendar_populated: bool = False
+    studio_populated: bool = False
+    two_way: bool = False
+    clash_policy: ClashPolicy = "studio"
+
+
+class Item(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything known about one pair, or about what may become one.
+
+    `event` is None where the calendar was not asked: then it is taken to be as last agreed, and the write, which is
+    conditional on that, tells if it is not. `misfit` says why the document could not be read as an appointment.
+    `next_generation` is the first event id that is not known to be used up.
+    """
+
+    appointment_id: str
+    appointment: Appointment | None = None
+    event: Event | None = None
+    link: Link | None = None
+    misfit: Park | None = None
+    changed_at: dt.datetime | None = None
+    next_generation: int = 0
+
+
+class CreateAppointment(msgspec.Struct, frozen=True, kw_only=True):
+    """A new unlinked appointment; refused (`Stale`) if the document exists."""
+
+    content: Content
+    event_id: str
+
+
+class UpdateAppointment(msgspec.Struct, frozen=True, kw_only=True):
+    """The given units of an appointment; refused (`Stale`) if the document has changed since it was read."""
+
+    content: Content
+    units: frozenset[Unit]
+    join: bool = False
+
+
+class CancelAppointment(msgspec.Struct, frozen=True):
+    """``status = cancelled``; refused (`Stale`) if the document has changed since it was read."""
+
+
+StudioWrite = CreateAppointment | UpdateAppointment | CancelAppointment
+
+
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
+    """What becomes of one item, and why: at most one write to each side, then the link.
+
+    `link` is the agreement to record, with the calendar's column as we expect it; after a write to the calendar the
+    provider's answer takes that place. None leaves the link as it is.
+    """
+
+    item: Item
+    reason: Reason
+    calendar: CalendarWrite | None = None
+    studio: StudioWrite | None = None
+    link: Link | None = None
+    lost: tuple[Lost, ...] = ()
+    parked: Park | None = None
+
+    @property
+    def tells(self) -> bool:
+        """Whether a person may want to find it in the log; everything else that is left alone goes unsaid."""
+        return self.writes or self.reason is Reason.REMOVED_FROM_ONE_OF_SEVERAL
+
+    @property
+    def writes(self) -> bool:
+        """Whether anything at all is to be stored."""
+        return not (self.calendar is None and self.studio is None and self.link is None and self.parked is None)
+
+
+def decide(item: Item, rules: Rules) -> Operation:
+    """The operation for one item. Never raises for what an item holds: what cannot sync is parked."""
+    try:
+        here = _studio_side(item, rules)
+        if item.event is not None and item.event.unfit is not None:
+            return _unfit_event(item, item.event, item.event.unfit, rules)
+    except Park as park:
+        return Operation(item=item, reason=park.reason, parked=park)
+    there = _calendar_side(item)
+    link = _paired(item)
+    return _unpaired(item, here, there, rules) if link is None else _paired_so_far(item, link, here, there, rules)
+
+
+def _unpaired(item: Item, here: Content | None, there: Event | None, rules: Rules) -> Operation:
+    if here is not None and there is not None:
+        return _pair(item, here, there, rules)
+    if here is not None:
+        return _enter_calendar(item, here, rules)
+    if there is not None:
+        return _enter_studio(item, there, rules)
+    return Operation(item=item, reason=Reason.GONE_ON_BOTH)
+
+
+def _paired_so_far(item: Item, link: Link, here: Content | None, there: Event | None, rules: Rules) -> Operation:
+    if here is not None and there is not None:
+        return _agree(item, link, here, there, rules)
+    if here is not None:
+        return _deleted_in_calendar(item, link, here, rules)
+    if there is not None:
+        return _left_studio(item, link, there, rules)
+    return Operation(item=item, reason=Reason.GONE_ON_BOTH, link=buried(link, rules.now))
+
+
+def _studio_side(item: Item, rules: Rules) -> Content | None:
+    if item.misfit is not None:
+        raise item.misfit
+    appointment = item.appointment
+    if appointment is None or appointment.cancelled or rules.user_id not in appointment.user_ids:
+        return None
+    return appointment.content()
+
+
+def _unfit_event(item: Item, event: Event, reason: Reason, rules: Rules) -> Operation:
+    if item.link is None and not _wanted_from_calendar(event, rules):
+        return Operation(item=item, reason=Reason.UNCHANGED_SINCE_CONNECTED)
+    return Operation(item=item, reason=reason, parked=Park(reason, "event", event.unfit_detail))
+
+
+def _wanted_from_calendar(event: Event, rules: Rules) -> bool:
+    changed = rules.two_way and event.updated is not None and event.updated >= rules.since
+    return rules.studio_populated or changed
+
+
+def _calendar_side(item: Item) -> Event | None:
+    if item.event is not None:
+        return None if item.event.deleted else item.event
+    if (link := _paired(item)) is None:
+        return None
+    return Event(id=link.event_id, etag=link.etag, content=link.calendar)
+
+
+def _paired(item: Item) -> Link | None:
+    return item.link if item.link is not None and item.link.paired else None
+
+
+def _enter_calendar(item: Item, here: Content, rules: Rules) -> Operation:
+    reason = Reason.CREATED_IN_STUDIO
+    changed = item.changed_at is not None and item.changed_at >= rules.since
+    if out := _out_of_scope(here, rules, wanted=rules.calendar_populated or changed):
+        return Operation(item=item, reason=out)
+    return _insert(item, here, rules, reason)
+
+
+def _insert(item: Item, here: Content, rules: Rules, reason: Reason) -> Operation:
+    generation = item.next_generation if item.link is None else max(item.next_generation, item.link.generation + 1)
+    event_id = identity.event(rules.connection_id, item.appointment_id, generation)
+    seal = new_seal("" if item.link is None else item.link.seal, here, EVERY_UNIT, None)
+    return Operation(
+        item=item,
+        reason=reason,
+        calendar=Insert(event_id=event_id, appointment_id=item.appointment_id, content=here, seal=seal),
+        link=_link(item, event_id, here, here, "", seal.name, generation=generation),
+    )
+
+
+def _enter_studio(item: Item, there: Event, rules: Rules) -> Operation:
+    content = _content(there)
+    if item.link is not None:
+        return Operation(item=item, reason=Reason.GONE_ON_BOTH)
+    if there.appointment_id is not None:
+        # Entered by us for an appointment that has left this user since: its way out was cut short.
+        link = _link(item, there.id, content, content, there.etag, "")
+        return Operation(
+            item=item,
+            reason=Reason.CANCELLED_IN_STUDIO,
+            calendar=Delete(event_id=there.id, etag=there.etag),
+            link=buried(link, rules.now),
+        )
+    if out := _out_of_scope(content, rules, wanted=_wanted_from_calendar(there, rules)):
+        return Operation(item=item, reason=out)
+    link = _link(item, there.id, content, content, there.etag, "")
+    if item.appointment is None:
+        studio: StudioWrite = CreateAppointment(content=content, event_id=there.id)
+        return Operation(item=item, reason=Reason.CREATED_IN_CALENDAR, studio=studio, link=link)
+    if item.appointment.cancelled:
+        return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO)
+    return _join(item, there)
+
+
+def _join(item: Item, there: Event) -> Operation:
+    """Another guest's copy of an event that is in the studio already: this user is added, the studio's text stays."""
+    assert item.appointment is not None  # noqa: S101 - the caller has looked; tells the type checker
+    try:
+        here = item.appointment.content()
+    except Park as park:
+        return Operation(item=item, reason=park.reason, parked=park)
+    link = _link(item, there.id, here, _content(there), there.etag, "")
+    studio = UpdateAppointment(content=here, units=frozenset(), join=True)
+    return Operation(item=item, reason=Reason.JOINED, studio=studio, link=link)
+
+
+def _pair(item: Item, here: Content, there: Event, rules: Rules) -> Operation:
+    merged = merge(here, _content(there), Base(pending=there.seal), _winner(item, there, rules), two_way=rules.two_way)
+    reason = Reason.MATCHED if there.seal is None else Reason.CREATED_IN_STUDIO
+    return _settle(item, there, merged, "", reason)
+
+
+def _agree(item: Item, link: Link, here: Content, there: Event, rules: Rules) -> Operation:
+    pending = there.seal if there.seal is not None and there.seal.name != link.seal else None
+    merged = merge(
+        here,
+        _content(there),
+        Base(link=link, pending=pending),
+        _winner(item, there, rules),
+        two_way=rules.two_way,
+    )
+    match (bool(merged.to_studio), bool(merged.to_calendar)):
+        case (True, True):
+            reason = Reason.CHANGED_ON_BOTH
+        case (True, False):
+            reason = Reason.CHANGED_IN_CALENDAR
+        case (False, True):
+            reason = Reason.CHANGED_IN_STUDIO
+        case _:
+            reason = Reason.AGREED
+    return _settle(item, there, merged, link.seal, reason)
+
+
+def _settle(item: Item, there: Event, merged: Merged, known_seal: str, reason: Reason) -> Operation:
+    """The writes that make both sides what the merge says, and the link that records it."""
+    calendar = None
+    seal_name = there.seal.name if there.seal is not None else known_seal
+    if merged.to_calendar:
+        pending = there.seal if there.seal is not None and there.seal.name != known_seal else None
+        seal = new_seal(seal_name, merged.calendar, merged.to_calendar, pending)
+        seal_name = seal.name
+        calendar = Patch(
+            event_id=there.id,
+            appointment_id=item.appointment_id,
+            etag=there.etag,
+            content=merged.calendar,
+            units=merged.to_calendar,
+            seal=seal,
+        )
+    studio = UpdateAppointment(content=merged.studio, units=merged.to_studio) if merged.to_studio else None
+    link = _link(item, there.id, merged.studio, merged.calendar, there.etag, seal_name)
+    if calendar is None and studio is None and link == item.link:
+        return Operation(item=item, reason=Reason.AGREED)
+    return Operation(item=item, reason=reason, calendar=calendar, studio=studio, link=link, lost=merged.lost)
+
+
+def _deleted_in_calendar(item: Item, link: Link, here: Content, rules: Rules) -> Operation:
+    assert item.appointment is not None  # noqa: S101 - there is content, so there is a document
+    if not rules.two_way or link.studio is None or here.differs(link.studio):
+        return _insert(item, here, rules, Reason.STUDIO_EDIT_BEATS_DELETION)
+    if len(item.appointment.user_ids) > 1:
+        return Operation(item=item, reason=Reason.REMOVED_FROM_ONE_OF_SEVERAL)
+    gone = buried(link, rules.now)
+    return Operation(item=item, reason=Reason.DELETED_IN_CALENDAR, studio=CancelAppointment(), link=gone)
+
+
+def _left_studio(item: Item, link: Link, there: Event, rules: Rules) -> Operation:
+    delete = Delete(event_id=there.id, etag=there.etag)
+    gone = buried(link, rules.now)
+    appointment = item.appointment
+    if appointment is None or appointment.cancelled:
+        lost = _calendar_edits(link, there)
+        return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO, calendar=delete, link=gone, lost=lost)
+    # Reassigned: what this user still changed in the calendar belongs to the appointment, so it goes there first.
+    studio = None
+    try:
+        merged = merge(
+            appointment.content(),
+            _content(there),
+            Base(link=link),
+            _winner(item, there, rules),
+            two_way=rules.two_way,
+        )
+    except Park as park:
+        return Operation(item=item, reason=park.reason, parked=park)
+    if merged.to_studio:
+        studio = UpdateAppointment(content=merged.studio, units=merged.to_studio)
+    return Operation(item=item, reason=Reason.LEFT_USER, calendar=delete, studio=studio, link=gone, lost=merged.lost)
+
+
+def _calendar_edits(link: Link, there: Event) -> tuple[Lost, ...]:
+    if link.studio is None or link.calendar is None:
+        return ()
+    return merge(link.studio, _content(there), Base(link=link), "studio").lost
+
+
+def _out_of_scope(content: Content, rules: Rules, *, wanted: bool) -> Reason | None:
+    """The one filter for deltas, listings and the outbox, so that a lost cursor imports nothing unasked.
+
+    `wanted`: this direction has been populated, or the entry was changed since the calendar was connected.
+    """
+    if content.when.ends_at < rules.window_from:
+        return Reason.ENDED_BEFORE_WINDOW
+    return None if wanted else Reason.UNCHANGED_SINCE_CONNECTED
+
+
+def _link(
+    item: Item,
+    event_id: str,
+    studio: Content,
+    calendar: Content,
+    etag: str,
+    seal: str,
+    *,
+    generation: int | None = None,
+) -> Link:
+    known = 0 if item.link is None else item.link.generation
+    return Link(
+        appointment_id=item.appointment_id,
+        event_id=event_id,
+        generation=known if generation is None else generation,
+        studio=studio,
+        calendar=calendar,
+        etag=etag,
+        seal=seal,
+        ends_at=studio.when.ends_at,
+    )
+
+
+def _winner(item: Item, there: Event, rules: Rules) -> Side:
+    return clash_winner(rules.clash_policy, _seconds(item.changed_at), _seconds(there.updated))
+
+
+def _seconds(at: dt.datetime | None) -> float | None:
+    return None if at is None else at.timestamp()
+
+
+def _content(event: Event) -> Content:
+    assert event.content is not None  # noqa: S101 - deleted and unfit events never come here
+    return event.content
+
+
+def agreed(operation: Operation, stored: Event | None) -> Link | None:
+    """The link to record once the calendar has answered: its column is what the provider stored, not what we sent."""
+    link = operation.link
+    if link is None or stored is None or stored.content is None or not link.paired:
+        return link
+    return msgspec.structs.replace(
+        link,
+        calendar=stored.content,
+        etag=stored.etag,
+        event_id=stored.id,
+        ends_at=stored.content.when.ends_at,
+    )

@@ -1,0 +1,59 @@
+"""What a write to a studio's document means for the sync: whom it concerns, and whether it is only our own echo."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from shared.domain.appointment import OWNED, owned_hash
+
+
+class StudioChange(msgspec.Struct, frozen=True, kw_only=True):
+    """`user_ids`: those that the appointment had or has. `written_by`: the connection whose run wrote it, if one."""
+
+    user_ids: frozenset[str] = frozenset()
+    written_by: str | None = None
+
+
+def appointment_change(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> StudioChange:
+    """Compare the two versions of an appointment; None where it did not exist. Nobody concerned: nothing to do.
+
+    Both versions are raw documents: an invalid one is as much of a change as a valid one, and is parked by the run.
+    """
+    old, new = before or {}, after or {}
+    if all(old.get(field) == new.get(field) for field in OWNED):
+        return StudioChange()
+    return StudioChange(user_ids=frozenset(_users(old) | _users(new)), written_by=_written_by(old, new))
+
+
+def _users(document: Mapping[str, Any]) -> set[str]:
+    user_ids = document.get("user_ids")
+    return {user for user in user_ids if isinstance(user, str)} if isinstance(user_ids, list | tuple) else set()
+
+
+def _written_by(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
+    """A new stamp whose hash fits is a run's own write; a front-end that kept an old stamp leaves one that doesn't."""
+    stamp = new.get("sync")
+    if not isinstance(stamp, Mapping) or stamp == old.get("sync"):
+        return None
+    return str(stamp.get("connection")) if stamp.get("hash") == owned_hash(new) else None
+
+
+def user_wants_run(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> bool:
+    """Whether a person changed something that the next run should know of: a setting, a box ticked, "sync now".
+
+    The backend's own writes (a box unticked, the state of the connection) ask for nothing.
+    """
+    old, new = before or {}, after or {}
+    if old.get("schedulable") != new.get("schedulable"):
+        return True
+    was, now = _sync(old), _sync(new)
+    for key in was.keys() | now.keys():
+        if was.get(key) != now.get(key) and not (key.startswith("populate_") and not now.get(key)):
+            return True
+    return False
+
+
+def _sync(document: Mapping[str, Any]) -> Mapping[str, Any]:
+    sync = document.get("sync")
+    return sync if isinstance(sync, Mapping) else {}

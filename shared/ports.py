@@ -1,0 +1,277 @@
+"""What the services need from the outside, as Protocols. Adapters speak to vendors; services see only this.
+
+Every method may raise `Unavailable` when the other side does not answer; what else it raises stands with it.
+"""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, Protocol, TypeVar
+
+import msgspec
+
+from shared.domain.connection import Account, CalendarChoice, Connection, LogEntry, OutboxEntry, Parked
+from shared.domain.errors import SyncError
+from shared.domain.event import CalendarWrite, Event
+from shared.domain.link import Link
+
+_Value = TypeVar("_Value")
+
+# What a conditional write is conditional on. Opaque: handed out with what was read or written, handed back unchanged.
+Version = Any
+
+
+class Stored(msgspec.Struct, Generic[_Value], frozen=True):
+    """A document as read, with the version that a write may be conditional on."""
+
+    id: str
+    value: _Value
+    version: Version
+
+
+Document = Mapping[str, Any]
+
+
+class Clock(Protocol):
+    def now(self) -> dt.datetime:
+        """The current instant, in UTC."""
+        ...
+
+
+# --- the calendar ----------------------------------------------------------------------------------------------------
+
+
+class EventPage(msgspec.Struct, frozen=True, kw_only=True):
+    """One page of a listing. `next_page` is None on the last one, which alone has the `cursor` for the next delta."""
+
+    events: tuple[Event, ...]
+    next_page: str | None = None
+    cursor: str | None = None
+    time_zone: str | None = None
+
+
+class Watch(msgspec.Struct, frozen=True):
+    """What the provider made of a push channel that was asked for."""
+
+    resource_id: str
+    expires_at: dt.datetime
+
+
+class Calendar(Protocol):
+    """One calendar of one account. All methods raise `Stop` when the account or the calendar is lost, `RateLimited`
+    when asked to slow down.
+    """
+
+    def changes(self, cursor: str, page: str | None) -> EventPage:
+        """What has changed since `cursor`, deletions included. Raises `CursorExpired`."""
+        ...
+
+    def listing(self, ends_after: dt.datetime, page: str | None) -> EventPage:
+        """Every event that ends after an instant. Raises `CursorExpired` where the page token is no longer good."""
+        ...
+
+    def get(self, event_ids: Sequence[str]) -> list[Event]:
+        """The events as they are now, in the order asked for; one that cannot be found is given as deleted."""
+        ...
+
+    def write(self, writes: Sequence[CalendarWrite]) -> list[Event | SyncError]:
+        """Carry out writes, in as few requests as the provider takes; one outcome for each, in their order.
+
+        An outcome is the event as stored (deleted, for a `Delete`), or what went wrong with this one: `Stale` (look
+        again and decide afresh), `Retry`, or `Park`. What concerns them all is raised.
+        """
+        ...
+
+    def watch(self, channel_id: str, token: str) -> Watch | None:
+        """Ask for a push channel; None if this calendar cannot be watched."""
+        ...
+
+
+class Calendars(Protocol):
+    def open(self, connection_id: str, connection: Connection) -> Calendar:
+        """The calendar of a connection. No call is made yet."""
+        ...
+
+    def writable(self, refresh_token: str) -> tuple[CalendarChoice, ...]:
+        """The calendars that an account may write to, the primary one first."""
+        ...
+
+
+# --- the account -----------------------------------------------------------------------------------------------------
+
+
+class Grant(msgspec.Struct, frozen=True, kw_only=True):
+    """What a person's consent brought. Never printed: `refresh_token` is the secret itself."""
+
+    account_id: str
+    account_email: str
+    scopes: tuple[str, ...]
+    refresh_token: str | None = None
+
+    def __repr__(self) -> str:
+        return f"Grant(account_id={self.account_id!r})"
+
+
+class Consent(Protocol):
+    def exchange(self, code: str, redirect_uri: str) -> Grant:
+        """A one-time authorization code for what it grants. Raises `AccessLost` if the code is not good."""
+        ...
+
+
+class Secrets(Protocol):
+    def put(self, secret_id: str, value: str) -> None:
+        """Store a new version of a secret, making the secret if need be; earlier versions are destroyed."""
+        ...
+
+    def get(self, secret_id: str) -> str:
+        """The newest version. Raises `AccessLost` if there is none."""
+        ...
+
+
+# --- tasks -----------------------------------------------------------------------------------------------------------
+
+
+class Task(msgspec.Struct, frozen=True, kw_only=True):
+    """A call of one of our functions, later. `queue` and `target` are our own names; the wiring knows the addresses."""
+
+    queue: str
+    target: str
+    name: str
+    body: dict[str, Any]
+    at: dt.datetime | None = None
+
+
+class Tasks(Protocol):
+    def enqueue(self, tasks: Sequence[Task]) -> list[tuple[Task, Exception]]:
+        """Enqueue each task, one failure stopping no other; gives those that failed. A name taken already is fine."""
+        ...
+
+
+# --- storage ---------------------------------------------------------------------------------------------------------
+
+
+class StudioWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields of one appointment document; ``None`` removes a field. No `version`: it must not exist yet.
+
+    `join` is added to ``user_ids``. ``updated_at`` is set to the server's time with every write.
+    """
+
+    studio_id: str
+    appointment_id: str
+    version: Version | None
+    fields: dict[str, Any]
+    join: str | None = None
+
+
+class Settlement(msgspec.Struct, frozen=True, kw_only=True):
+    """What is stored for one item, all of it or nothing."""
+
+    link: Link | None = None
+    studio: StudioWrite | None = None
+    park: tuple[str, Parked] | None = None
+    unpark: tuple[str, ...] = ()
+
+
+class RunLog(msgspec.Struct, frozen=True, kw_only=True):
+    """Entries for ``runs/{run_id}/entries/{number}``; `number` counts the chunks of one run."""
+
+    run_id: str
+    number: int
+    entries: tuple[LogEntry, ...]
+    summary: dict[str, Any]
+
+
+class Due(msgspec.Struct, frozen=True):
+    connection_id: str
+    next_sync_at: dt.datetime
+
+
+class Store(Protocol):
+    """Firestore, as the services see it. Reads that find nothing give None or leave the id out."""
+
+    def connection(self, connection_id: str) -> Stored[Connection] | None: ...
+
+    def update_connection(
+        self,
+        connection_id: str,
+        version: Version,
+        fields: Document,
+        *,
+        user: tuple[str, str] | None = None,
+        user_fields: Document | None = None,
+    ) -> Version:
+        """Compare and set, giving the new version; keys may be dotted paths, ``None`` removes a field.
+
+        `user_fields` are written to the document of `user` (studio id, user id) in the same step. Raises `Stale`.
+        """
+        ...
+
+    def due_connections(self, now: dt.datetime, limit: int, after: Due | None) -> list[Due]:
+        """Connections with ``next_sync_at <= now``, the longest due first, following `after`."""
+        ...
+
+    def settings(self, studio_id: str, user_id: str) -> tuple[Document | None, Document | None]:
+        """The documents of a studio and of one of its users, in one request."""
+        ...
+
+    def user_connections(self, studio_id: str, user_ids: Sequence[str]) -> dict[str, str]:
+        """User id to the id of the user's active connection, for those who have one."""
+        ...
+
+    def outbox(self, connection_id: str, limit: int) -> list[Stored[OutboxEntry]]: ...
+
+    def put_outbox(self, entries: Sequence[tuple[str, str, OutboxEntry]]) -> None:
+        """Write entries given as (connection id, item id, entry), replacing what is there."""
+        ...
+
+    def clear_outbox(self, connection_id: str, entries: Sequence[Stored[OutboxEntry]]) -> None:
+        """Remove the entries that are still as read; what has been written again since stays."""
+        ...
+
+    def links(self, connection_id: str, appointment_ids: Sequence[str]) -> dict[str, Link]: ...
+
+    def links_of_events(self, connection_id: str, event_ids: Sequence[str]) -> dict[str, Link]:
+        """Event id to link; tombstones included."""
+        ...
+
+    def all_links(self, connection_id: str) -> dict[str, Link]: ...
+
+    def parked(self, connection_id: str) -> frozenset[str]:
+        """Ids of the items parked."""
+        ...
+
+    def appointments(self, studio_id: str, appointment_ids: Sequence[str]) -> dict[str, Stored[Document]]: ...
+
+    def appointments_of_user(
+        self, studio_id: str, user_id: str, ends_after: dt.datetime
+    ) -> dict[str, Stored[Document]]:
+        """Every appointment assigned to a user that ends after an instant, cancelled ones included."""
+        ...
+
+    def client_names(self, studio_id: str, client_ids: Sequence[str]) -> dict[str, str]:
+        """Client id to full name."""
+        ...
+
+    def settle(
+        self,
+        connection_id: str,
+        version: Version,
+        fields: Document,
+        settlements: Sequence[Settlement],
+        log: RunLog | None,
+    ) -> Version:
+        """Store settlements and `fields` of the connection in one step, if the connection is still at `version`.
+
+        Gives the connection's new version. Raises `Stale`, with nothing stored, if anything it depends on changed.
+        """
+        ...
+
+    def claim_account(self, account: Account) -> bool:
+        """Claim an account for its user; False if somebody else has it. The same user may claim it again."""
+        ...
+
+    def save_connection(self, connection_id: str, connection: Connection) -> Connection:
+        """Make a connection, or revive it with its pairs if it was there before; gives it as it now is.
+
+        The user's document is pointed at it in the same step.
+        """
+        ...

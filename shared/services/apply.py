@@ -1,0 +1,303 @@
+"""The third paragraph of a run: carry out operations, the calendar first, then studio and link in one step.
+
+A refused precondition sends just that item back to be read and decided afresh. What cannot be finished now is left
+in the outbox, so that the cursor may pass it.
+"""
+
+import datetime as dt
+import functools
+import logging
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from itertools import islice
+from typing import Any, TypeVar
+
+import msgspec
+
+from shared.domain.appointment import fields_of, owned_hash
+from shared.domain.connection import OutboxEntry, Parked
+from shared.domain.content import Content
+from shared.domain.errors import Park, RateLimited, Retry, Stale, SyncError
+from shared.domain.event import Event, Insert
+from shared.domain.plan import (
+    CancelAppointment,
+    CreateAppointment,
+    Item,
+    Operation,
+    Rules,
+    UpdateAppointment,
+    agreed,
+    decide,
+)
+from shared.domain.reasons import Reason
+from shared.ports import Calendar, Settlement, StudioWrite
+from shared.services.gather import Documents, item
+from shared.services.run import Run
+from shared.services.run_log import log_entry
+
+log = logging.getLogger(__name__)
+
+# Google's batches take more, but only up to 50 has been seen to be safe over the years.
+WRITES_PER_REQUEST = 50
+# Items without a call to the calendar that are stored in one step: two documents each, well under 10 MiB.
+ITEMS_PER_COMMIT = 100
+# How often an item may turn out to have changed under our hands before it is left for the next run.
+ROUNDS = 3
+# How often an item may fail in a way that nobody foresaw before it is parked.
+TRIES = 5
+
+_Item = TypeVar("_Item")
+
+
+class Unfinished(msgspec.Struct, frozen=True):
+    """An item that stays to be done: it goes into the outbox. `unexpected` counts towards its tries."""
+
+    item: Item
+    why: Exception
+    unexpected: bool = False
+
+
+class Applier:
+    """Carries out one run's operations. Holds what they share, and what they left: `unfinished` items, and a `Retry`
+    where the provider asked to slow down. `on_stored` is told how many items each step stored.
+    """
+
+    def __init__(self, run: Run, calendar: Calendar, rules: Rules) -> None:
+        self.run = run
+        self.calendar = calendar
+        self.rules = rules
+        self.on_stored: Callable[[int], None] = lambda _: None
+        self.unfinished: list[Unfinished] = []
+        self.slow_down: Retry | None = None
+
+    def plan(self, items: Iterable[Item], tries: Mapping[str, int] | None = None) -> list[Operation]:
+        """Decide on each item. One that nobody foresaw is left for another try, and parked after `TRIES`."""
+        operations = []
+        for one in items:
+            try:
+                operations.append(decide(one, self.rules))
+            except Exception as error:  # noqa: BLE001 - one bad item must not stop the others; it is logged and kept
+                self._unforeseen(one, error, (tries or {}).get(one.appointment_id, 0), operations)
+        return operations
+
+    def apply(self, operations: Sequence[Operation], documents: Documents) -> bool:
+        """Carry out operations; False if the slice was over before all of them were.
+
+        Raises:
+            Stop, Retry: it concerns the whole connection; what is stored so far stands.
+        """
+        worth = [operation for operation in operations if operation.tells or self._unparks(operation)]
+        for chunk in _chunks([operation for operation in worth if operation.calendar is None], ITEMS_PER_COMMIT):
+            if self.run.out_of_time():
+                return False
+            self._store([(operation, None) for operation in chunk], documents, rounds=ROUNDS)
+        for chunk in _chunks([operation for operation in worth if operation.calendar is not None], WRITES_PER_REQUEST):
+            if self.run.out_of_time():
+                return False
+            if self.slow_down is not None:
+                self.unfinished += [Unfinished(operation.item, self.slow_down) for operation in chunk]
+            else:
+                self._write(chunk, documents, rounds=ROUNDS)
+        return True
+
+    def left_over(self, known: Mapping[str, OutboxEntry]) -> list[tuple[str, OutboxEntry]]:
+        """Outbox entries, by item id, for what is unfinished and not in the outbox (`known`, by item id) as it is.
+
+        Where an event was part of the item, the entry is the event's own: the trigger's entry for the appointment
+        would replace it, and with it the only trace of a change that the cursor has passed.
+        """
+        result = []
+        for left in self.unfinished:
+            event_id = None if left.item.event is None else left.item.event.id
+            item_id = left.item.appointment_id if event_id is None else f"event:{event_id}"
+            before = known.get(item_id)
+            if before is not None and not left.unexpected:
+                continue
+            entry = OutboxEntry(
+                appointment_id=left.item.appointment_id,
+                event_id=event_id,
+                at=left.item.changed_at or self.run.started_at,
+                tries=(0 if before is None else before.tries) + left.unexpected,
+            )
+            result.append((item_id, entry))
+        return result
+
+    @functools.cached_property
+    def parked(self) -> set[str]:
+        """Ids of the items parked so far; read only where the connection says that there are any."""
+        known = self.run.connection.parked
+        return set(self.run.ports.store.parked(self.run.connection_id)) if known else set()
+
+    def _write(self, operations: Sequence[Operation], documents: Documents, rounds: int) -> None:
+        outcomes = self.calendar.write([operation.calendar for operation in operations if operation.calendar])
+        done: list[tuple[Operation, Event | None]] = []
+        again: list[Operation] = []
+        for operation, outcome in zip(operations, outcomes, strict=True):
+            match outcome:
+                case Event():
+                    done.append((operation, outcome))
+                case Stale():
+                    again.append(operation)
+                case Park():
+                    done.append((Operation(item=operation.item, reason=outcome.reason, parked=outcome), None))
+                case _:
+                    self._put_off(operation, outcome)
+        self._store(done, documents, rounds)
+        self._decide_afresh(again, rounds)
+
+    def _put_off(self, operation: Operation, why: SyncError) -> None:
+        self.unfinished.append(Unfinished(operation.item, why))
+        if isinstance(why, RateLimited) or (isinstance(why, Retry) and self.slow_down is None):
+            self.slow_down = why
+
+    def _store(self, done: Sequence[tuple[Operation, Event | None]], documents: Documents, rounds: int) -> None:
+        if not done:
+            return
+        settlements = [self._settlement(operation, stored, documents) for operation, stored in done]
+        entries = [log_entry(operation) for operation, _ in done]
+        for operation, _ in done:
+            self.run.count(operation.reason.value)
+        if len(self.parked) != self.run.connection.parked:
+            self.run.note(parked=len(self.parked))
+        self.on_stored(len(done))
+        stale = self.run.settle(settlements, entries)
+        refused = {id(settlement) for settlement in stale}
+        again = [
+            operation for (operation, _), settlement in zip(done, settlements, strict=True) if id(settlement) in refused
+        ]
+        self._decide_afresh(again, rounds)
+
+    def _decide_afresh(self, operations: Sequence[Operation], rounds: int) -> None:
+        """Read what the operations were about again, from both sides, and decide and apply once more."""
+        if not operations:
+            return
+        if rounds <= 1:
+            self.unfinished += [Unfinished(op.item, Stale("it kept changing under our hands")) for op in operations]
+            return
+        store, run = self.run.ports.store, self.run
+        ids = [operation.item.appointment_id for operation in operations]
+        links = store.links(run.connection_id, ids)
+        documents = store.appointments(run.connection.studio_id, ids)
+        event_ids = {operation.item.appointment_id: _event_id(operation, links) for operation in operations}
+        asked = [event_id for event_id in event_ids.values() if event_id is not None]
+        events = {event.id: event for event in self.calendar.get(asked)} if asked else {}
+        items = []
+        for operation in operations:
+            appointment_id = operation.item.appointment_id
+            event = events.get(event_ids[appointment_id] or "")
+            generation = operation.item.next_generation
+            if isinstance(operation.calendar, Insert) and event is not None and event.deleted:
+                generation = _generation(operation) + 1  # Its id is burnt: never usable again in this calendar.
+            items.append(
+                item(
+                    appointment_id,
+                    documents.get(appointment_id),
+                    links.get(appointment_id),
+                    event,
+                    operation.item.changed_at,
+                    generation,
+                )
+            )
+        fresh = [operation for operation in self.plan(items) if operation.tells]
+        self._store([(operation, None) for operation in fresh if operation.calendar is None], documents, rounds - 1)
+        outward = [operation for operation in fresh if operation.calendar is not None]
+        for chunk in _chunks(outward, WRITES_PER_REQUEST):
+            self._write(chunk, documents, rounds - 1)
+
+    def _settlement(self, operation: Operation, stored: Event | None, documents: Documents) -> Settlement:
+        item_id = operation.item.appointment_id
+        if operation.parked is not None:
+            self.parked.add(item_id)
+            return Settlement(park=(item_id, _parked(operation, self.rules.now)))
+        unpark = (item_id,) if item_id in self.parked else ()
+        self.parked.discard(item_id)
+        return Settlement(
+            link=agreed(operation, stored), studio=self._studio_write(operation, documents), unpark=unpark
+        )
+
+    def _studio_write(self, operation: Operation, documents: Documents) -> StudioWrite | None:
+        appointment_id = operation.item.appointment_id
+        stored = documents.get(appointment_id)
+        join = None
+        fields: dict[str, Any]
+        match operation.studio:
+            case None:
+                return None
+            case CreateAppointment(content=content, event_id=event_id):
+                origin = {"provider": "google", "connection": self.run.connection_id, "event_id": event_id}
+                fields = {
+                    **fields_of(content, Content.__struct_fields__),  # type: ignore[arg-type]
+                    "kind": "unlinked",
+                    "user_ids": [self.rules.user_id],
+                    "origin": origin,
+                }
+            case UpdateAppointment(content=content, units=units, join=joins):
+                fields = fields_of(content, units)
+                join = self.rules.user_id if joins else None
+            case CancelAppointment():
+                fields = {"status": "cancelled"}
+        before = {} if stored is None else dict(stored.value)
+        after = {**before, **fields}
+        if join is not None:
+            after["user_ids"] = [*before.get("user_ids", ()), join]
+        stamp = {"connection": self.run.connection_id, "run": self.run.id, "hash": owned_hash(after)}
+        fields["sync"] = {**stamp, "at": self.rules.now}
+        version = None if stored is None else stored.version
+        studio_id = self.rules.studio_id
+        return StudioWrite(
+            studio_id=studio_id, appointment_id=appointment_id, version=version, fields=fields, join=join
+        )
+
+    def _unparks(self, operation: Operation) -> bool:
+        return operation.item.appointment_id in self.parked and operation.parked is None
+
+    def _unforeseen(self, one: Item, error: Exception, tries: int, operations: list[Operation]) -> None:
+        extra = {"connection": self.run.connection_id, "run": self.run.id, "item": one.appointment_id}
+        # The error's text may quote what the item holds, so only its type and place are logged.
+        log.error("item failed unexpectedly: %s", type(error).__name__, extra={**extra, "where": _place(error)})
+        if tries + 1 >= TRIES:
+            park = Park(Reason.UNEXPECTED, "", type(error).__name__)
+            operations.append(Operation(item=one, reason=Reason.UNEXPECTED, parked=park))
+        else:
+            self.unfinished.append(Unfinished(one, error, unexpected=True))
+
+
+def _event_id(operation: Operation, links: Mapping[str, Any]) -> str | None:
+    if operation.calendar is not None:
+        return operation.calendar.event_id
+    if operation.item.event is not None:
+        return operation.item.event.id
+    link = links.get(operation.item.appointment_id)
+    return None if link is None else str(link.event_id)
+
+
+def _generation(operation: Operation) -> int:
+    return operation.link.generation if operation.link is not None else operation.item.next_generation
+
+
+def _parked(operation: Operation, now: dt.datetime) -> Parked:
+    park = operation.parked
+    assert park is not None  # noqa: S101 - the caller has looked; tells the type checker
+    event = operation.item.event
+    return Parked(
+        appointment_id=operation.item.appointment_id,
+        event_id=None if event is None else event.id,
+        reason=park.reason,
+        field=park.field,
+        detail=park.detail,
+        since=now,
+    )
+
+
+def _place(error: Exception) -> str:
+    traceback = error.__traceback__
+    while traceback is not None and traceback.tb_next is not None:
+        traceback = traceback.tb_next
+    if traceback is None:
+        return ""
+    return f"{traceback.tb_frame.f_code.co_filename}:{traceback.tb_lineno}"
+
+
+def _chunks(items: Sequence[_Item], size: int) -> Iterator[list[_Item]]:
+    iterator = iter(items)
+    while chunk := list(islice(iterator, size)):
+        yield chunk

@@ -1,0 +1,213 @@
+"""One run of one connection: its lease, from the claim to the release.
+
+The lease is a field of the connection. Every write of a run is conditional on the connection's version, which only
+the run itself, a wish, or (once the lease has expired) another run changes: a run that was taken over can write
+nothing any more. Each write also extends the lease.
+"""
+
+import datetime as dt
+import logging
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import msgspec
+
+from shared.domain.connection import Connection, Lease, LogEntry
+from shared.domain.errors import LeaseLost, Retry, Stale, Unavailable
+from shared.domain.reasons import Reason
+from shared.ports import Calendars, Clock, Document, RunLog, Settlement, Store, Tasks, Version
+from shared.services.wishes import RUNNABLE, sync_task
+
+log = logging.getLogger(__name__)
+
+# slice < function timeout < lease <= dispatch deadline of the task: a run stops by itself before the platform stops
+# it, and nobody takes over while it may still be writing.
+SLICE = dt.timedelta(minutes=4)
+LEASE = dt.timedelta(minutes=10)
+
+ATTEMPTS = 5
+
+# Backoff for a connection that is rate limited or whose provider does not answer: doubled with each failure.
+FIRST_WAIT = dt.timedelta(seconds=30)
+LONGEST_WAIT = dt.timedelta(minutes=30)
+
+
+class Ports(msgspec.Struct, frozen=True):
+    """Everything that a run needs from the outside."""
+
+    store: Store
+    calendars: Calendars
+    tasks: Tasks
+    clock: Clock
+    new_id: Callable[[], str]
+
+
+class Run:
+    """Holds the lease of one connection."""
+
+    def __init__(self, connection_id: str, connection: Connection, version: Version, run_id: str, ports: Ports) -> None:
+        self.connection_id = connection_id
+        self.connection = connection
+        self.id = run_id
+        self.ports = ports
+        self.started_at = connection.attempted_at or ports.clock.now()
+        self.counts: dict[str, int] = {}
+        self._version = version
+        self._claimed_until = connection.next_sync_at
+        self._log_number = 0
+        self._noted: dict[str, Any] = {}
+
+    def out_of_time(self) -> bool:
+        return self.ports.clock.now() >= self.started_at + SLICE
+
+    def note(self, **fields: Any) -> None:
+        """Fields of the connection that are to be stored with the run's next write, whatever that is."""
+        self._noted |= fields
+
+    def learn_zone(self, time_zone: str | None) -> None:
+        if time_zone is not None and time_zone != self.connection.calendar_time_zone:
+            self.note(calendar_time_zone=time_zone)
+
+    def settle(self, settlements: Sequence[Settlement], entries: Sequence[LogEntry] = ()) -> list[Settlement]:
+        """Store settlements, log entries and what was noted; gives back the settlements that were stale.
+
+        All go in one step. Where that is refused, each goes by itself, to find out which one it was.
+
+        Raises:
+            LeaseLost: another run has taken over; nothing was stored.
+        """
+        log_chunk = self._log_chunk(entries)
+        try:
+            self._store(settlements, log_chunk)
+        except Stale:
+            self._look_again()
+        else:
+            return []
+        stale = []
+        for settlement in settlements:
+            try:
+                self._store([settlement], None)
+            except Stale:
+                self._look_again()
+                stale.append(settlement)
+        if log_chunk is not None:
+            self._store([], log_chunk)
+        return stale
+
+    def release(
+        self,
+        fields: Document,
+        next_sync_at: dt.datetime | None,
+        *,
+        user_fields: Document | None = None,
+        queue: str = "now",
+    ) -> None:
+        """Give the lease back. `next_sync_at` is brought forward if a wish came during the run.
+
+        None rests the connection, unless a wish came: then what it rests for may be over, and the next run finds out.
+
+        Raises:
+            LeaseLost: another run has taken over.
+        """
+        user = (self.connection.studio_id, self.connection.user_id)
+        for _ in range(ATTEMPTS):
+            wished = self._wish_meanwhile()
+            due = next_sync_at
+            if wished is not None:
+                due = wished if due is None else min(wished, due)
+                if next_sync_at is None:
+                    fields, user_fields = {}, None
+            changes = {**self._noted, **fields, "lease": None, "next_sync_at": due}
+            try:
+                self.ports.store.update_connection(
+                    self.connection_id, self._version, changes, user=user, user_fields=user_fields
+                )
+            except Stale:
+                self._look_again()
+                continue
+            if due is not None and due <= self.ports.clock.now():
+                self._go_on(due, queue)
+            return
+        raise Unavailable(f"no gap to release connection {self.connection_id}")
+
+    def retry_later(self, why: Retry, fields: Document | None = None, user_fields: Document | None = None) -> None:
+        """Give the lease back after trouble that passes by itself; the wait doubles with each failure in a row."""
+        failures = self.connection.failures + 1
+        wait = min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)
+        if why.retry_after is not None:
+            wait = max(wait, why.retry_after)
+        changes = {**(fields or {}), "failures": failures}
+        self.release(changes, self.ports.clock.now() + wait, user_fields=user_fields)
+
+    def stop(self, reason: Reason) -> None:
+        """Give the lease back for good: a person must act first. Nothing is enqueued until then."""
+        state = "needs_reauth" if reason is Reason.ACCESS_LOST else "paused"
+        fields = {"state": state, "state_reason": reason.value}
+        shown = {"connection.state": state, "connection.reason": reason.value}
+        unchanged = self.connection.state == state and self.connection.state_reason == reason
+        self.release(fields, None, user_fields=None if unchanged or reason is Reason.USER_GONE else shown)
+
+    def count(self, word: str) -> None:
+        self.counts[word] = self.counts.get(word, 0) + 1
+
+    def _store(self, settlements: Sequence[Settlement], log_chunk: RunLog | None) -> None:
+        lease = {"holder": self.id, "expires_at": self.ports.clock.now() + LEASE}
+        fields = {**self._noted, "lease": lease}
+        self._version = self.ports.store.settle(self.connection_id, self._version, fields, settlements, log_chunk)
+        self._noted.clear()
+
+    def _log_chunk(self, entries: Sequence[LogEntry]) -> RunLog | None:
+        if not entries:
+            return None
+        self._log_number += 1
+        summary = {"started_at": self.started_at, "counts": dict(self.counts)}
+        return RunLog(run_id=self.id, number=self._log_number, entries=tuple(entries), summary=summary)
+
+    def _look_again(self) -> None:
+        """Read the connection again after a refused write: a wish is fine, another holder is not."""
+        stored = self.ports.store.connection(self.connection_id)
+        if stored is None or stored.value.lease is None or stored.value.lease.holder != self.id:
+            raise LeaseLost(f"connection {self.connection_id} was taken over")
+        self.connection, self._version = stored.value, stored.version
+
+    def _wish_meanwhile(self) -> dt.datetime | None:
+        wished = self.connection.next_sync_at
+        return None if wished == self._claimed_until else wished
+
+    def _go_on(self, due: dt.datetime, queue: str) -> None:
+        task = sync_task(self.connection_id, due, queue=queue, attempt=self.id)
+        for _, error in self.ports.tasks.enqueue([task]):
+            extra = {"connection": self.connection_id, "run": self.id, "error": type(error).__name__}
+            log.warning("no task to go on with: the next tick does", extra=extra)
+
+
+def claim(connection_id: str, ports: Ports) -> Run | None:
+    """Take the lease, if the connection is due and free. None if there is nothing to do, or another run is at it.
+
+    Raises:
+        UnknownConnectionError: there is no such connection.
+    """
+    stored = ports.store.connection(connection_id)
+    if stored is None:
+        raise UnknownConnectionError(connection_id)
+    now = ports.clock.now()
+    connection = stored.value
+    if connection.state not in RUNNABLE or not connection.due(now):
+        return None
+    run_id = ports.new_id()
+    if connection.held_by_another(run_id, now):
+        return None
+    lease = Lease(run_id, now + LEASE)
+    # If this run dies, the connection is due again by itself when the lease runs out.
+    fields = {"lease": msgspec.structs.asdict(lease), "attempted_at": now, "next_sync_at": lease.expires_at}
+    try:
+        version = ports.store.update_connection(connection_id, stored.version, fields)
+    except Stale:
+        # Another run, or a wish that came between: either way there is, or will be, another task.
+        return None
+    claimed = msgspec.structs.replace(connection, lease=lease, attempted_at=now, next_sync_at=lease.expires_at)
+    return Run(connection_id, claimed, version, run_id, ports)
+
+
+class UnknownConnectionError(Exception):
+    """A task names a connection that does not exist."""
