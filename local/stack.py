@@ -106,6 +106,7 @@ class Stack:
             "GOOGLE_OAUTH_CLIENT_SECRET": OAUTH_CLIENT_SECRET,
             "CHANNEL_KEY": CHANNEL_KEY,
             "GOOGLE_API_ROOT": f"{self.google.url}/",
+            "GOOGLE_AUTH_URL": f"{self.google.url}/o/oauth2/v2/auth",
             "GOOGLE_TOKEN_URL": f"{self.google.url}/token",
             "GOOGLE_CERTS_URL": f"{self.google.url}/oauth2/v1/certs",
         }
@@ -165,8 +166,7 @@ class Stack:
             raise FunctionsFailedError("The functions did not start:\n" + "\n".join(self.output[-30:]))
 
     def _read_output(self, process: "subprocess.Popen[str]", ready: "queue.SimpleQueue[bool]") -> None:
-        assert process.stdout is not None
-        for line in process.stdout:
+        for line in process.stdout or ():
             self.output.append(line.rstrip())
             if line.startswith("serving at"):
                 ready.put(item=True)
@@ -189,11 +189,11 @@ class Stack:
         return all(
             (
                 self.triggers.wait_idle(timeout),
-                self.google.push.wait_idle(timeout),
+                self.google.push.flush(timeout),
                 self.tasks.wait_idle(timeout),
                 # What a run wrote may have set off triggers and pushes, which may have wished runs.
                 self.triggers.wait_idle(timeout),
-                self.google.push.wait_idle(timeout),
+                self.google.push.flush(timeout),
                 self.tasks.wait_idle(timeout),
             )
         )

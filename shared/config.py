@@ -24,6 +24,7 @@ PURPOSES = {
 
 DEFAULTS = {
     "GOOGLE_API_ROOT": "https://www.googleapis.com/",
+    "GOOGLE_AUTH_URL": "https://accounts.google.com/o/oauth2/v2/auth",
     "GOOGLE_TOKEN_URL": "https://oauth2.googleapis.com/token",
     "GOOGLE_CERTS_URL": "https://www.googleapis.com/oauth2/v1/certs",
     # Set by the local stack only: host:port of its stand-ins. Firestore's client reads its own variable.

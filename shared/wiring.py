@@ -98,6 +98,7 @@ class Wiring:
         client = OAuthClient(
             client_id=self.settings["GOOGLE_OAUTH_CLIENT_ID"],
             client_secret=self.settings["GOOGLE_OAUTH_CLIENT_SECRET"],
+            auth_url=self.settings["GOOGLE_AUTH_URL"],
             token_url=self.settings["GOOGLE_TOKEN_URL"],
             certs_url=self.settings["GOOGLE_CERTS_URL"],
         )

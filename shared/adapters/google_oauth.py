@@ -7,7 +7,7 @@ per account is the cache.
 import json
 import threading
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -31,6 +31,7 @@ class OAuthClient(msgspec.Struct, frozen=True):
 
     client_id: str
     client_secret: str
+    auth_url: str
     token_url: str
     certs_url: str
 
@@ -69,6 +70,19 @@ class GoogleAccounts:
     def forget(self, account_id: str) -> None:
         """Drop what is cached, so that a token stored since is used."""
         self._credentials.pop(account_id, None)
+
+    def authorization_url(self, redirect_uri: str, state: str, scopes: Sequence[str]) -> str:
+        """Where a person's browser goes to give consent. ``prompt=consent``: a refresh token comes only with it."""
+        query = {
+            "client_id": self._client.client_id,
+            "redirect_uri": redirect_uri,
+            "response_type": "code",
+            "scope": " ".join(scopes),
+            "access_type": "offline",
+            "prompt": "consent",
+            "state": state,
+        }
+        return f"{self._client.auth_url}?{urllib.parse.urlencode(query)}"
 
     def exchange(self, code: str, redirect_uri: str) -> Grant:
         form = {

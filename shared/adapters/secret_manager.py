@@ -20,8 +20,8 @@ class SecretManagerSecrets:
         try:
             added = self._add(name, secret_id, value)
             # A version costs as long as it lives, and an old token is of no use to us but of some to a thief.
-            for version in self._client.list_secret_versions(parent=name, filter="state:ENABLED"):
-                if version.name != added:
+            for version in self._client.list_secret_versions(parent=name):
+                if version.name != added and version.state == secretmanager.SecretVersion.State.ENABLED:
                     self._client.destroy_secret_version(name=version.name)
         except (exceptions.ServerError, exceptions.RetryError) as error:
             raise Unavailable(f"Secret Manager: {type(error).__name__}") from None

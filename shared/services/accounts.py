@@ -76,7 +76,8 @@ def connect(
     )
     if not store.claim_account(account):
         raise ConnectRefusedError(
-            "This Google account is connected to another user already. Disconnect it there first, or use another account."
+            "This Google account is connected to another user already. "
+            "Disconnect it there first, or use another account."
         )
     secrets.put(secret, grant.refresh_token)
     now = clock.now()

@@ -77,21 +77,11 @@ class Run:
             LeaseLost: another run has taken over; nothing was stored.
         """
         log_chunk = self._log_chunk(entries)
-        try:
-            self._store(settlements, log_chunk)
-        except Stale:
-            self._look_again()
-        else:
+        if self._store(settlements, log_chunk):
             return []
-        stale = []
-        for settlement in settlements:
-            try:
-                self._store([settlement], None)
-            except Stale:
-                self._look_again()
-                stale.append(settlement)
-        if log_chunk is not None:
-            self._store([], log_chunk)
+        stale = [settlement for settlement in settlements if not self._store([settlement], None)]
+        if log_chunk is not None and not self._store([], log_chunk):
+            raise Unavailable(f"the log of run {self.id} could not be written")
         return stale
 
     def release(
@@ -150,11 +140,22 @@ class Run:
     def count(self, word: str) -> None:
         self.counts[word] = self.counts.get(word, 0) + 1
 
-    def _store(self, settlements: Sequence[Settlement], log_chunk: RunLog | None) -> None:
-        lease = {"holder": self.id, "expires_at": self.ports.clock.now() + LEASE}
-        fields = {**self._noted, "lease": lease}
-        self._version = self.ports.store.settle(self.connection_id, self._version, fields, settlements, log_chunk)
-        self._noted.clear()
+    def _store(self, settlements: Sequence[Settlement], log_chunk: RunLog | None) -> bool:
+        """One step; False if something it depends on has changed. A mere wish meanwhile is no such thing."""
+        for _ in range(ATTEMPTS):
+            version = self._version
+            lease = {"holder": self.id, "expires_at": self.ports.clock.now() + LEASE}
+            fields = {**self._noted, "lease": lease}
+            try:
+                self._version = self.ports.store.settle(self.connection_id, version, fields, settlements, log_chunk)
+            except Stale:
+                self._look_again()
+                if self._version == version:
+                    return False
+            else:
+                self._noted.clear()
+                return True
+        raise Unavailable(f"no gap to write to connection {self.connection_id}")
 
     def _log_chunk(self, entries: Sequence[LogEntry]) -> RunLog | None:
         if not entries:

@@ -1,0 +1,89 @@
+"""What people do with the local stack: write a studio's documents, and give their consent to Google."""
+
+import datetime as dt
+import urllib.parse
+from typing import Any
+
+from google.cloud import firestore
+
+from local.google.consent import consent
+from shared.services.accounts import SCOPES, Connected, connect
+from shared.wiring import Wiring
+
+
+class FrontEnd:
+    """Writes a studio's documents as the contract asks: field by field, ``updated_at`` with every write."""
+
+    def __init__(self, client: firestore.Client, studio_id: str) -> None:
+        self.studio_id = studio_id
+        self._studio = client.collection("studios").document(studio_id)
+
+    def make_studio(self, **fields: Any) -> None:
+        self._studio.set({"name": self.studio_id, "edition": "professional", "time_zone": "Europe/Berlin", **fields})
+
+    def add_user(self, user_id: str, email: str, **sync: Any) -> None:
+        """A schedulable user; `sync` are settings such as ``two_way_appointments=True``."""
+        settings = {"enabled": True, **sync}
+        fields = {"name": user_id.title(), "email": email, "role": "staff", "schedulable": True, "sync": settings}
+        self._studio.collection("users").document(user_id).set(fields)
+
+    def set_up(self, user_id: str, **sync: Any) -> None:
+        """Change settings of a user."""
+        self._studio.collection("users").document(user_id).update({f"sync.{key}": sync[key] for key in sync})
+
+    def user(self, user_id: str) -> dict[str, Any]:
+        return self._studio.collection("users").document(user_id).get().to_dict() or {}
+
+    def book(self, appointment_id: str, **fields: Any) -> None:
+        """A new appointment."""
+        document = {"kind": "appointment", "status": "confirmed", **fields, "updated_at": firestore.SERVER_TIMESTAMP}
+        self._studio.collection("appointments").document(appointment_id).set(document)
+
+    def book_many(self, appointments: dict[str, dict[str, Any]]) -> None:
+        writer = self._studio._client.bulk_writer()  # noqa: SLF001 - the client that we were given
+        for appointment_id, fields in appointments.items():
+            document = {
+                "kind": "appointment",
+                "status": "confirmed",
+                **fields,
+                "updated_at": firestore.SERVER_TIMESTAMP,
+            }
+            writer.set(self._studio.collection("appointments").document(appointment_id), document)
+        writer.close()
+
+    def edit(self, appointment_id: str, **fields: Any) -> None:
+        changes = {**fields, "updated_at": firestore.SERVER_TIMESTAMP}
+        self._studio.collection("appointments").document(appointment_id).update(changes)
+
+    def erase(self, appointment_id: str) -> None:
+        self._studio.collection("appointments").document(appointment_id).delete()
+
+    def appointment(self, appointment_id: str) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self._studio.collection("appointments").document(appointment_id).get().to_dict()
+        return found
+
+    def appointments(self) -> dict[str, dict[str, Any]]:
+        return {found.id: found.to_dict() or {} for found in self._studio.collection("appointments").stream()}
+
+
+def give_consent(wiring: Wiring, studio_id: str, user_id: str, email: str, redirect_uri: str) -> Connected:
+    """What a person does in the browser and what then becomes of it: consent page, code, refresh token, connection."""
+    address = wiring.accounts.authorization_url(redirect_uri, f"{studio_id}/{user_id}", SCOPES)
+    answered = urllib.parse.parse_qs(urllib.parse.urlsplit(consent(email, address)).query)
+    return connect(
+        studio_id,
+        user_id,
+        answered["code"][0],
+        redirect_uri,
+        consent=wiring.accounts,
+        calendars=wiring.calendars,
+        secrets=wiring.secrets,
+        store=wiring.store,
+        tasks=wiring.tasks,
+        clock=wiring.clock,
+    )
+
+
+def google_time(at: dt.datetime) -> dict[str, str]:
+    """``start`` or ``end`` of an event, as Google's own page would send it."""
+    return {"dateTime": at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")}
