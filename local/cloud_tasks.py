@@ -4,8 +4,6 @@ Behaviour after https://cloud.google.com/tasks/docs/reference/rpc/google.cloud.t
 https://cloud.google.com/tasks/docs/creating-http-target-tasks. What it does not do answers UNIMPLEMENTED.
 """
 
-import dataclasses
-import datetime as dt
 import math
 import re
 import threading
@@ -19,124 +17,18 @@ from google.cloud import tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from google.protobuf import empty_pb2
 
+from local.grpc_service import GrpcService, RefusedError, page_of
 from local.oidc import Signer
-from local.scheduler import Answer, Outgoing
-from local.secret_manager import GrpcService, RefusedError, page_of
+from local.outgoing import Answer, Outgoing
+from local.task_messages import DEFAULT_DEADLINE, check_task, limits_of, queue_message, task_message, worker_headers
+from local.task_queue import Dispatch, Limits, Queue, QueuedTask, Task
 
 # Seconds during which the name of a finished or deleted task stays taken: "up to 24 hours" (CreateTaskRequest.task).
 NAME_TAKEN = 24 * 3600.0
-# The most that a task may be scheduled ahead, in seconds: 30 days.
-MAX_AHEAD = 30 * 24 * 3600.0
-# Bytes. Google's pages name 100 KB and 1 MiB: what passes here passes there.
-MAX_TASK_SIZE = 100 * 1024
-MAX_URL = 2083
-# How long a worker is listened to (Task.dispatch_deadline).
-DEFAULT_DEADLINE = dt.timedelta(minutes=10)
-SHORTEST_DEADLINE, LONGEST_DEADLINE = dt.timedelta(seconds=15), dt.timedelta(minutes=30)
 # How many dispatches run at once over all queues, however much the queues' own limits allow.
 WORKERS = 16
 
 _QUEUE = re.compile(r"projects/[A-Za-z0-9:.-]+/locations/[A-Za-z0-9-]+/queues/[A-Za-z0-9-]{1,100}")
-_TASK_ID = re.compile(r"[A-Za-z0-9_-]{1,500}")
-# Ignored or replaced (HttpRequest.headers); the identity of the caller comes from the task's OIDC token alone.
-_REPLACED = re.compile(
-    r"host|content-length|user-agent|authorization|x-(google|appengine|cloudtasks)-.*", re.IGNORECASE
-)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Limits:
-    """Rate limits and retry settings of one queue; durations in seconds. The defaults suit a demo and tests."""
-
-    max_concurrent_dispatches: int = 1000
-    max_dispatches_per_second: float = 500.0
-    min_backoff: float = 0.1
-    max_backoff: float = 10.0
-    max_doublings: int = 16
-    max_attempts: int = 100
-    max_retry_duration: float = 0.0
-
-    def backoff(self, failures: int) -> float:
-        """Seconds until the next attempt: doubles `max_doublings` times, then grows linearly up to `max_backoff`."""
-        doublings = min(failures - 1, self.max_doublings)
-        steps = max(1, failures - self.max_doublings)
-        return min(self.max_backoff, self.min_backoff * 2.0**doublings * steps)
-
-    def exhausted(self, attempts: int, age: float) -> bool:
-        """Both limits must be reached, as far as they are set (RetryConfig.max_attempts)."""
-        reached = []
-        if self.max_attempts != -1:
-            reached.append(attempts >= self.max_attempts)
-        if self.max_retry_duration > 0:
-            reached.append(age >= self.max_retry_duration)
-        return bool(reached) and all(reached)
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Dispatch:
-    """One finished attempt. `status` None: no reply (or `lost`); `started` in epoch seconds; `attempt` from 1."""
-
-    queue: str
-    task: str
-    url: str
-    status: int | None
-    attempt: int
-    started: float
-    seconds: float
-    lost: bool = False
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class QueuedTask:
-    """A task that is not done yet. `due` in epoch seconds; `attempts` counts the finished ones."""
-
-    queue: str
-    name: str
-    url: str
-    headers: dict[str, str]
-    body: bytes
-    due: float
-    attempts: int
-    running: bool
-
-
-@dataclasses.dataclass(slots=True, eq=False)
-class _Task:
-    message: Any
-    due: float
-    created: float
-    attempts: int = 0
-    executions: int = 0  # Replies other than 5xx.
-    first: float = 0.0  # When the first attempt started; 0 before.
-    last_status: int | None = None
-    running: bool = False
-
-    @property
-    def name(self) -> str:
-        return str(self.message.name)
-
-
-@dataclasses.dataclass(slots=True, eq=False)
-class _Queue:
-    name: str
-    limits: Limits
-    credited: float
-    credit: float = 1.0  # A token bucket: how many dispatches may start now.
-    paused: bool = False
-    running: int = 0
-    tasks: dict[str, _Task] = dataclasses.field(default_factory=dict)
-
-    def next_start(self, now: float) -> tuple[float, _Task | None]:
-        """When the next dispatch may start, and of which task; infinity if none can for now."""
-        waiting = [task for task in self.tasks.values() if not task.running]
-        if self.paused or not waiting or self.running >= self.limits.max_concurrent_dispatches:
-            return math.inf, None
-        rate = self.limits.max_dispatches_per_second
-        # The real service derives the bucket's size from the rate: 100 for 500 a second.
-        self.credit = min(max(1.0, rate / 5), self.credit + (now - self.credited) * rate)
-        self.credited = now
-        task = min(waiting, key=lambda task: task.due)
-        return max(task.due, now + max(0.0, 1.0 - self.credit) / rate), task
 
 
 class LocalCloudTasks:
@@ -145,7 +37,7 @@ class LocalCloudTasks:
     def __init__(self, signer: Signer) -> None:
         self._signer = signer
         self._changed = threading.Condition()
-        self._queues: dict[str, _Queue] = {}
+        self._queues: dict[str, Queue] = {}
         self._names_taken: dict[str, float] = {}
         self._dispatches: list[Dispatch] = []
         self._deliver_twice = False
@@ -157,11 +49,11 @@ class LocalCloudTasks:
             CloudTasksGrpcTransport,
             {
                 "create_task": self._locked(self._create_task),
-                "get_task": self._locked(lambda r: _task_message(self._task(r.name)[1], r.response_view)),
+                "get_task": self._locked(lambda r: task_message(self._task(r.name)[1], r.response_view)),
                 "delete_task": self._locked(self._delete_task),
                 "list_tasks": self._locked(self._list_tasks),
                 "create_queue": self._locked(self._create_queue),
-                "get_queue": self._locked(lambda r: self._queue_message(r.name)),
+                "get_queue": self._locked(lambda r: queue_message(self._queue(r.name))),
                 "list_queues": self._locked(self._list_queues),
                 "pause_queue": self._locked(lambda r: self._set_paused(r.name, paused=True)),
                 "resume_queue": self._locked(lambda r: self._set_paused(r.name, paused=False)),
@@ -180,8 +72,8 @@ class LocalCloudTasks:
         with self._changed:
             found = [
                 QueuedTask(
-                    _last_part(queue.name),
-                    _last_part(task.name),
+                    queue.short_name,
+                    task.short_name,
                     task.message.http_request.url,
                     dict(task.message.http_request.headers),
                     task.message.http_request.body,
@@ -272,7 +164,7 @@ class LocalCloudTasks:
                 self._send(queue, task)  # At least once: how the second copy fares changes nothing.
             self._settle(queue, task, answer)
 
-    def _take(self) -> tuple[_Queue, _Task] | None:
+    def _take(self) -> tuple[Queue, Task] | None:
         """Waits for the next dispatch that may start; None after `stop`."""
         with self._changed:
             while not self._stopping:
@@ -292,19 +184,9 @@ class LocalCloudTasks:
                     return queue, task
             return None
 
-    def _send(self, queue: _Queue, task: _Task) -> Answer:
+    def _send(self, queue: Queue, task: Task) -> Answer:
         request = task.message.http_request
-        headers = {name: value for name, value in request.headers.items() if not _REPLACED.fullmatch(name)}
-        headers |= {
-            "User-Agent": "Google-Cloud-Tasks",
-            "X-CloudTasks-QueueName": _last_part(queue.name),
-            "X-CloudTasks-TaskName": _last_part(task.name),
-            "X-CloudTasks-TaskRetryCount": str(task.attempts),
-            "X-CloudTasks-TaskExecutionCount": str(task.executions),
-            "X-CloudTasks-TaskETA": f"{task.due:.6f}",
-        }
-        if task.last_status is not None:
-            headers["X-CloudTasks-TaskPreviousResponse"] = str(task.last_status)
+        headers = worker_headers(queue, task)
         if "oidc_token" in request:
             token = request.oidc_token
             # The audience defaults to the target URL (OidcToken.audience).
@@ -317,14 +199,14 @@ class LocalCloudTasks:
             self._record(queue, task, answer, started)
         return answer
 
-    def _record(self, queue: _Queue, task: _Task, answer: Answer, started: float, *, lost: bool = False) -> None:
+    def _record(self, queue: Queue, task: Task, answer: Answer, started: float, *, lost: bool = False) -> None:
         seconds = time.time() - started
         url, attempt = task.message.http_request.url, task.attempts + 1
         self._dispatches.append(
-            Dispatch(_last_part(queue.name), _last_part(task.name), url, answer.status, attempt, started, seconds, lost)
+            Dispatch(queue.short_name, task.short_name, url, answer.status, attempt, started, seconds, lost)
         )
 
-    def _settle(self, queue: _Queue, task: _Task, answer: Answer) -> None:
+    def _settle(self, queue: Queue, task: Task, answer: Answer) -> None:
         with self._changed:
             now = time.time()
             queue.running -= 1
@@ -338,7 +220,7 @@ class LocalCloudTasks:
                 self._remove(queue, task)
             self._changed.notify_all()
 
-    def _remove(self, queue: _Queue, task: _Task) -> None:
+    def _remove(self, queue: Queue, task: Task) -> None:
         # A task that was deleted while it ran is no longer there.
         if queue.tasks.pop(task.name, None) is not None:
             self._names_taken[task.name] = time.time() + NAME_TAKEN
@@ -358,7 +240,7 @@ class LocalCloudTasks:
         now = time.time()
         message = tasks_v2.Task(request.task)
         message.name = message.name or f"{queue.name}/tasks/{uuid.uuid4().int % 10**19}"
-        _check_task(message, queue.name, now)
+        check_task(message, queue.name, now)
         if message.name in queue.tasks or self._names_taken.get(message.name, 0) > now:
             raise RefusedError(
                 grpc.StatusCode.ALREADY_EXISTS,
@@ -368,9 +250,9 @@ class LocalCloudTasks:
             message.dispatch_deadline = DEFAULT_DEADLINE
         message.http_request.http_method = message.http_request.http_method or tasks_v2.HttpMethod.POST
         due = message.schedule_time.timestamp() if "schedule_time" in message else now
-        task = queue.tasks[message.name] = _Task(message, max(due, now), now)
+        task = queue.tasks[message.name] = Task(message, max(due, now), now)
         self._changed.notify_all()
-        return _task_message(task, request.response_view)
+        return task_message(task, request.response_view)
 
     def _delete_task(self, request: Any) -> empty_pb2.Empty:
         self._remove(*self._task(request.name))
@@ -379,7 +261,7 @@ class LocalCloudTasks:
     def _list_tasks(self, request: Any) -> Any:
         tasks = self._queue(request.parent).tasks.values()
         page, token = page_of(sorted(tasks, key=lambda task: task.name), request, 1000)
-        found = [_task_message(task, request.response_view) for task in page]
+        found = [task_message(task, request.response_view) for task in page]
         return tasks_v2.ListTasksResponse(tasks=found, next_page_token=token)
 
     def _create_queue(self, request: Any) -> Any:
@@ -387,116 +269,40 @@ class LocalCloudTasks:
             raise RefusedError(grpc.StatusCode.ALREADY_EXISTS, "Queue already exists")
         if not request.queue.name.startswith(f"{request.parent}/queues/"):
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "Queue.name must begin with the parent")
-        rates, retries = request.queue.rate_limits, request.queue.retry_config
-        given = {
-            "max_concurrent_dispatches": rates.max_concurrent_dispatches,
-            "max_dispatches_per_second": rates.max_dispatches_per_second,
-            "max_attempts": retries.max_attempts,
-            "max_doublings": retries.max_doublings,
-            "max_retry_duration": retries.max_retry_duration and retries.max_retry_duration.total_seconds(),
-            "min_backoff": retries.min_backoff and retries.min_backoff.total_seconds(),
-            "max_backoff": retries.max_backoff and retries.max_backoff.total_seconds(),
-        }
-        # What is unset (0) takes the default, as in the real service.
-        self._put_queue(request.queue.name, Limits(**{name: value for name, value in given.items() if value}))
-        return self._queue_message(request.queue.name)
+        self._put_queue(request.queue.name, limits_of(request.queue))
+        return queue_message(self._queue(request.queue.name))
 
     def _list_queues(self, request: Any) -> Any:
         names = [name for name in sorted(self._queues) if name.startswith(f"{request.parent}/queues/")]
         page, token = page_of(names, request, 1000)
-        return tasks_v2.ListQueuesResponse(queues=[self._queue_message(name) for name in page], next_page_token=token)
+        found = [queue_message(self._queues[name]) for name in page]
+        return tasks_v2.ListQueuesResponse(queues=found, next_page_token=token)
 
     def _set_paused(self, name: str, *, paused: bool) -> Any:
-        self._queue(name).paused = paused
+        queue = self._queue(name)
+        queue.paused = paused
         self._changed.notify_all()
-        return self._queue_message(name)
+        return queue_message(queue)
 
     def _purge_queue(self, request: Any) -> Any:
         queue = self._queue(request.name)
         for task in list(queue.tasks.values()):
             self._remove(queue, task)
-        return self._queue_message(request.name)
+        return queue_message(queue)
 
     def _put_queue(self, name: str, limits: Limits) -> None:
         if not _QUEUE.fullmatch(name):
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"Invalid queue name: {name}")
-        self._queues.setdefault(name, _Queue(name, limits, credited=time.time())).limits = limits
+        self._queues.setdefault(name, Queue(name, limits, credited=time.time())).limits = limits
         self._changed.notify_all()
 
-    def _queue(self, name: str) -> _Queue:
+    def _queue(self, name: str) -> Queue:
         if name not in self._queues:
             raise RefusedError(grpc.StatusCode.NOT_FOUND, f"Queue does not exist: {name}")
         return self._queues[name]
 
-    def _task(self, name: str) -> tuple[_Queue, _Task]:
+    def _task(self, name: str) -> tuple[Queue, Task]:
         queue = self._queue(name.partition("/tasks/")[0])
         if name not in queue.tasks:
             raise RefusedError(grpc.StatusCode.NOT_FOUND, "The task does not exist, or was executed or deleted.")
         return queue, queue.tasks[name]
-
-    def _queue_message(self, name: str) -> Any:
-        queue = self._queue(name)
-        limits = queue.limits
-        return tasks_v2.Queue(
-            name=name,
-            state=tasks_v2.Queue.State.PAUSED if queue.paused else tasks_v2.Queue.State.RUNNING,
-            rate_limits={
-                "max_concurrent_dispatches": limits.max_concurrent_dispatches,
-                "max_dispatches_per_second": limits.max_dispatches_per_second,
-            },
-            retry_config={
-                "max_attempts": limits.max_attempts,
-                "max_doublings": limits.max_doublings,
-                "min_backoff": dt.timedelta(seconds=limits.min_backoff),
-                "max_backoff": dt.timedelta(seconds=limits.max_backoff),
-                "max_retry_duration": dt.timedelta(seconds=limits.max_retry_duration),
-            },
-        )
-
-
-def _check_task(message: Any, queue_name: str, now: float) -> None:
-    """Raises `RefusedError` for what CreateTask refuses."""
-    if "http_request" not in message or "oauth_token" in message.http_request or "retry_config" in message:
-        raise RefusedError(
-            grpc.StatusCode.UNIMPLEMENTED,
-            "App Engine tasks, OAuth tokens and retry settings of one task are not part of the local stack",
-        )
-    request = message.http_request
-    deadline = message.dispatch_deadline if "dispatch_deadline" in message else DEFAULT_DEADLINE
-    due = message.schedule_time.timestamp() if "schedule_time" in message else now
-    with_body = request.http_method.name in {"POST", "PUT", "PATCH", "HTTP_METHOD_UNSPECIFIED"}
-    for wrong, sentence in (
-        (
-            not message.name.startswith(f"{queue_name}/tasks/") or not _TASK_ID.fullmatch(_last_part(message.name)),
-            f"Task.name must be {queue_name}/tasks/TASK_ID, with [A-Za-z0-9_-]{{1,500}}",
-        ),
-        (not request.url.startswith(("http://", "https://")), "HttpRequest.url must begin with http:// or https://"),
-        (len(request.url) > MAX_URL, f"HttpRequest.url is longer than {MAX_URL}"),
-        (bool(request.body) and not with_body, "HttpRequest.body needs POST, PUT or PATCH"),
-        (not SHORTEST_DEADLINE <= deadline <= LONGEST_DEADLINE, "Task.dispatch_deadline must be in [15s, 30m]"),
-        (due > now + MAX_AHEAD, "Task.schedule_time must be at most 30 days ahead"),
-        (len(tasks_v2.Task.serialize(message)) > MAX_TASK_SIZE, "Task size too large: at most 100 KB"),
-    ):
-        if wrong:
-            raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, sentence)
-
-
-def _task_message(task: _Task, view: Any) -> Any:
-    """The task as the interface shows it: without its body, unless the full view is asked for."""
-    message = tasks_v2.Task(task.message)
-    message.schedule_time = _utc(task.due)
-    message.create_time = _utc(int(task.created))
-    message.dispatch_count = task.attempts + task.running
-    message.response_count = task.executions
-    message.view = view or tasks_v2.Task.View.BASIC
-    if message.view != tasks_v2.Task.View.FULL:
-        message.http_request.body = b""
-    return message
-
-
-def _utc(seconds: float) -> dt.datetime:
-    return dt.datetime.fromtimestamp(seconds, dt.UTC)
-
-
-def _last_part(name: str) -> str:
-    return name.rpartition("/")[2]

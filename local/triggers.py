@@ -24,7 +24,7 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Request, Response
 
 from local.oidc import Signer
-from local.scheduler import Answer, Outgoing
+from local.outgoing import Answer, Outgoing
 
 # Seconds. Eventarc keeps an event for 24 hours by default, and waits 10 s to 10 min between attempts: nobody would
 # wait for that in front of a demo.

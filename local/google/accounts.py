@@ -133,6 +133,7 @@ class Accounts:
         self._clients: dict[str, OAuthClient] = {}
         self._tokens = _Tokens()
         self._refused: dict[str, OAuthError] = {}
+        self._ui_tokens: dict[str, str] = {}
 
     def add(self, email: str, name: str, time_zone: str) -> Account:
         """A new account; raises ValueError if the address is taken."""
@@ -278,16 +279,21 @@ class Accounts:
                 del tokens.consented[key]
 
     def expire_access_tokens(self, email: str | None = None) -> None:
-        """Access tokens (of one account, or all) are refused from now on; refresh tokens live on."""
+        """Apps' access tokens (of one account, or all) are refused from now on; refresh tokens live on."""
         with self._lock:
-            for text in [t for t, token in self._tokens.access.items() if email in {None, token.account.email}]:
-                del self._tokens.access[text]
+            access = self._tokens.access
+            for text, token in list(access.items()):
+                if email in {None, token.account.email} and token.client.client_id != UI_CLIENT_ID:
+                    del access[text]
 
     def ui_token(self, email: str, scopes: Iterable[str]) -> str:
-        """An access token of Google's own calendar page, which does not expire."""
+        """The access token of Google's own calendar page, which does not expire. KeyError: no such account."""
         with self._lock:
-            client = OAuthClient(UI_CLIENT_ID, secrets.token_urlsafe(), (), "Google Calendar", "google")
-            return self._new_access_token(self._accounts[email], client, tuple(scopes), lasting=True)
+            if email not in self._ui_tokens:
+                client = OAuthClient(UI_CLIENT_ID, "", (), "Google Calendar", "google")
+                token = self._new_access_token(self._accounts[email], client, tuple(scopes), lasting=True)
+                self._ui_tokens[email] = token
+            return self._ui_tokens[email]
 
     def grant_of(self, access_token: str) -> Grant | None:
         """What the token stands for; None if it is unknown, revoked or expired."""

@@ -202,7 +202,8 @@ class Calendars:
         _check_precondition(resource, if_match)
         if body.get("id") not in {None, event_id}:
             raise invalid("The event id cannot be changed.", "id")
-        if (body.get("sequence") or resource["sequence"]) < resource["sequence"]:
+        sequence = body.get("sequence")
+        if sequence is not None and sequence < resource["sequence"]:
             raise invalid(
                 "Invalid sequence value. The specified sequence number is below the current sequence number of the"
                 " resource. Re-fetch the resource and use its sequence number on the following request.",

@@ -11,8 +11,9 @@ from typing import Any
 
 from local.google.accounts import Account
 from local.google.calendar import DEFAULT_REMINDERS, ROLES, Calendar, Calendars, Entry, check_changed
-from local.google.errors import invalid, not_simulated
+from local.google.errors import invalid, known, not_simulated
 from local.google.event_list import FORM_ONLY, Listings, visible
+from local.google.event_rules import is_private
 from local.google.event_times import zone
 from local.google.push import Push
 
@@ -133,7 +134,12 @@ class CalendarApi:
     def _writable(self, call: Call) -> tuple[Calendar, Entry]:
         _refuse_max_attendees(call)
         calendar = self._calendars.to_write(call.account, call.path["calendarId"])
-        return self._calendars.find(call.account, calendar.id)
+        _, entry = self._calendars.find(call.account, calendar.id)
+        event = calendar.events.get(call.path.get("eventId", ""))
+        # "The user can't modify private events" (calendarList.list, minAccessRole).
+        if entry.role == "writerWithoutPrivateAccess" and event is not None and is_private(event.resource):
+            raise known("requiredAccessLevel")
+        return calendar, entry
 
     @staticmethod
     def _shown(call: Call, entry: Entry, resource: dict[str, Any]) -> dict[str, Any]:

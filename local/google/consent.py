@@ -1,4 +1,4 @@
-"""Goes through the consent page over HTTP as a person with a browser would: opens it, fills the form, presses a button."""
+"""Goes through the consent page over HTTP as a person with a browser would: opens it, fills the form, agrees or not."""
 
 import http.client
 from collections.abc import Collection

@@ -7,6 +7,7 @@ into its sync token: what changes between two pages is part of the next delta. P
 
 import base64
 import datetime as dt
+import functools
 import hashlib
 import hmac
 import json
@@ -195,8 +196,7 @@ def visible(resource: dict[str, Any], entry: Entry, time_zone: str | None) -> di
     if time_zone is not None:
         resource = resource | {name: in_zone(resource[name], time_zone) for name in ("start", "end")}
     hidden = entry.role == "freeBusyReader" or (
-        entry.role in {"reader", "writerWithoutPrivateAccess"}
-        and resource.get("visibility") in {"private", "confidential"}
+        entry.role in {"reader", "writerWithoutPrivateAccess"} and event_rules.is_private(resource)
     )
     return event_rules.busy_block(resource) if hidden else resource
 
@@ -231,41 +231,44 @@ def _constants(query: dict[str, Any]) -> str:
 
 
 def _filter(query: dict[str, Any]) -> Callable[[StoredEvent], bool]:
-    time_min = instant(query["timeMin"]) if "timeMin" in query else None
-    time_max = instant(query["timeMax"]) if "timeMax" in query else None
-    updated_min = instant(query["updatedMin"]) if "updatedMin" in query else None
-    if time_min is not None and time_max is not None and time_min >= time_max:
-        raise known("timeRangeEmpty")
-    words = query.get("q", "").casefold().split()
-    properties = {
-        kind: query[name][0].partition("=")
-        for kind, name in (("private", "privateExtendedProperty"), ("shared", "sharedExtendedProperty"))
-        if name in query
-    }
+    checks = _time_checks(query) + _content_checks(query)
     # A listing by updatedMin always has the deletions (Events.list, updatedMin).
-    with_deleted = query.get("showDeleted") or updated_min is not None
+    if not query.get("showDeleted") and "updatedMin" not in query:
+        checks.append(lambda event: not event.cancelled)
+    return lambda event: all(check(event) for check in checks)
 
-    def wanted(event: StoredEvent) -> bool:
-        resource = event.resource
-        if event.cancelled and not with_deleted:
-            return False
-        # Both bounds are exclusive: timeMin on the end, timeMax on the start.
-        if time_min is not None and event.last is not None and event.last <= time_min:
-            return False
-        if time_max is not None and event.first >= time_max:
-            return False
-        if updated_min is not None and event.updated < updated_min:
-            return False
-        if "iCalUID" in query and resource["iCalUID"] != query["iCalUID"]:
-            return False
-        if "eventTypes" in query and resource["eventType"] not in query["eventTypes"]:
-            return False
-        for kind, (key, _, value) in properties.items():
-            if resource.get("extendedProperties", {}).get(kind, {}).get(key) != value:
-                return False
-        return not words or _matches(resource, words)
 
-    return wanted
+def _time_checks(query: dict[str, Any]) -> list[Callable[[StoredEvent], bool]]:
+    bounds = {name: instant(query[name]) for name in ("timeMin", "timeMax", "updatedMin") if name in query}
+    if "timeMin" in bounds and "timeMax" in bounds and bounds["timeMin"] >= bounds["timeMax"]:
+        raise known("timeRangeEmpty")
+    # The bounds of time are exclusive: timeMin on the end, timeMax on the start.
+    checks: dict[str, Callable[[StoredEvent], bool]] = {
+        "timeMin": lambda event: event.last is None or event.last > bounds["timeMin"],
+        "timeMax": lambda event: event.first < bounds["timeMax"],
+        "updatedMin": lambda event: event.updated >= bounds["updatedMin"],
+    }
+    return [check for name, check in checks.items() if name in bounds]
+
+
+def _content_checks(query: dict[str, Any]) -> list[Callable[[StoredEvent], bool]]:
+    checks: list[Callable[[StoredEvent], bool]] = []
+    if "iCalUID" in query:
+        checks.append(lambda event: bool(event.resource["iCalUID"] == query["iCalUID"]))
+    if "eventTypes" in query:
+        checks.append(lambda event: event.resource["eventType"] in query["eventTypes"])
+    if "q" in query:
+        words = query["q"].casefold().split()
+        checks.append(lambda event: _matches(event.resource, words))
+    for kind, name in (("private", "privateExtendedProperty"), ("shared", "sharedExtendedProperty")):
+        if name in query:
+            checks.append(functools.partial(_has_property, kind, query[name][0]))
+    return checks
+
+
+def _has_property(kind: str, constraint: str, event: StoredEvent) -> bool:
+    key, _, value = constraint.partition("=")
+    return bool(event.resource.get("extendedProperties", {}).get(kind, {}).get(key) == value)
 
 
 def _matches(resource: dict[str, Any], words: list[str]) -> bool:

@@ -164,6 +164,11 @@ def moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return any(before.get(name) != after.get(name) for name in ("start", "end", "recurrence"))
 
 
+def is_private(resource: Mapping[str, Any]) -> bool:
+    """Whether only owners and full writers see the details."""
+    return resource.get("visibility") in {"private", "confidential"}
+
+
 def tombstone(resource: Mapping[str, Any]) -> dict[str, Any]:
     """All that a delta guarantees about a deleted event."""
     return {"kind": "calendar#event", "etag": resource["etag"], "id": resource["id"], "status": "cancelled"}

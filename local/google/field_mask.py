@@ -70,7 +70,7 @@ def _path(tokens: list[str], text: str) -> tuple[list[str], Mask, list[str]]:
 
 def apply(mask: Mask, value: Any) -> Any:
     """The selected part of `value`, new where something was left out; lists are selected from item by item."""
-    if not mask or "*" in mask and not mask["*"]:
+    if not mask or mask.get("*") == {}:
         return value
     if isinstance(value, list):
         return [apply(mask, item) for item in value]

@@ -40,65 +40,77 @@ _PAGE = """<!doctype html>
 """
 
 
-def register(app: Flask, accounts: Accounts, signer: Signer, fault: Callable[[str], None]) -> None:
-    """Adds the routes. `fault(name)` raises an `ApiError` if a test asked the endpoint `oauth2.<name>` to fail."""
+class OAuthPages:
+    """The routes, over the state in `accounts`."""
 
-    @app.get(AUTHORIZE_PATH)
-    def authorize() -> BaseResponse:
+    def __init__(self, accounts: Accounts, signer: Signer) -> None:
+        self._accounts = accounts
+        self._signer = signer
+
+    def register(self, app: Flask) -> None:
+        """Adds them to the app."""
+        app.add_url_rule(AUTHORIZE_PATH, view_func=self.authorize, methods=["GET"])
+        app.add_url_rule(AUTHORIZE_PATH, view_func=self.decide, methods=["POST"])
+        app.add_url_rule("/token", view_func=self.token, methods=["POST"])
+        app.add_url_rule("/revoke", view_func=self.revoke, methods=["POST"])
+        app.add_url_rule("/oauth2/v1/certs", view_func=self.certs)
+        app.add_url_rule("/oauth2/v2/userinfo", view_func=self.userinfo)
+
+    def authorize(self) -> BaseResponse:
+        """The consent page."""
         try:
-            client, scopes = _asked(accounts)
+            client, scopes = _asked(self._accounts)
         except OAuthError as error:
             return _error_page(error)
         if request.args.get("prompt") == "none":
-            return _silently(accounts, client, scopes)
-        return Response(_consent_page(accounts, client, scopes), mimetype="text/html")
+            return _silently(self._accounts, client, scopes)
+        return Response(_consent_page(self._accounts, client, scopes), mimetype="text/html")
 
-    @app.post(AUTHORIZE_PATH)
-    def decide() -> BaseResponse:
+    def decide(self) -> BaseResponse:
+        """The consent page's form: back to the client, with a code or ``access_denied``."""
         try:
-            client, scopes = _asked(accounts)
+            client, scopes = _asked(self._accounts)
         except OAuthError as error:
             return _error_page(error)
-        account = accounts.get(request.form.get("account", ""))
-        if account is None:
-            return _error_page(OAuthError("invalid_request", "Choose an account"))
+        account = self._accounts.get(request.form.get("account", ""))
         ticked = set(request.form.getlist("scope"))
         granted = tuple(scope for scope in scopes if scope in SIGN_IN_SCOPES or scope in ticked)
         if request.form.get("decision") != "allow" or not granted:
             return _back({"error": "access_denied"})
-        return _with_code(accounts, account, client, granted)
+        if account is None:
+            return _error_page(OAuthError("invalid_request", "Choose an account"))
+        return _with_code(self._accounts, account, client, granted)
 
-    @app.post("/token")
-    def token() -> BaseResponse:
-        fault("oauth2.token")
-        return _oauth_json(lambda: _token_body(_token_answer(accounts), signer))
+    def token(self) -> BaseResponse:
+        """A code or a refresh token, for an access token."""
+        return _oauth_json(lambda: _token_body(_token_answer(self._accounts), self._signer))
 
-    @app.post("/revoke")
-    def revoke() -> BaseResponse:
-        fault("oauth2.revoke")
+    def revoke(self) -> BaseResponse:
+        """Ends all that was granted to the token's project."""
 
         def answer() -> dict[str, object]:
-            accounts.revoke(request.values.get("token", ""))
+            self._accounts.revoke(request.values.get("token", ""))
             return {}
 
         return _oauth_json(answer)
 
-    @app.get("/oauth2/v1/certs")
-    def certs() -> BaseResponse:
-        return Response(signer.certs_json(), mimetype="application/json")
+    def certs(self) -> BaseResponse:
+        """What ID tokens are verified with."""
+        return Response(self._signer.certs_json(), mimetype="application/json")
 
-    @app.get("/oauth2/v2/userinfo")
-    def userinfo() -> BaseResponse:
+    def userinfo(self) -> BaseResponse:
+        """Whom an access token belongs to, as far as its scopes tell."""
         scheme, _, access_token = request.headers.get("Authorization", "").partition(" ")
-        grant = accounts.grant_of(access_token) if scheme == "Bearer" else None
+        grant = self._accounts.grant_of(access_token) if scheme == "Bearer" else None
         if grant is None or not grant.scopes & SIGN_IN_SCOPES:
             error = {"code": 401, "message": "Invalid Credentials", "status": "UNAUTHENTICATED"}
             return _json({"error": error}, 401)
-        body: dict[str, object] = {"id": grant.account.sub}
+        account = grant.account
+        body: dict[str, object] = {"id": account.sub}
         if SPELLED_OUT["email"] in grant.scopes:
-            body |= {"email": grant.account.email, "verified_email": True}
+            body |= {"email": account.email, "verified_email": True}
         if SPELLED_OUT["profile"] in grant.scopes:
-            body |= {"name": grant.account.name}
+            body |= {"name": account.name}
         return _json(body, 200)
 
 

@@ -24,7 +24,7 @@ from urllib.parse import quote, urlsplit
 
 from local.google.behaviour import Behaviour
 from local.google.errors import ApiError, invalid, required
-from local.scheduler import Outgoing
+from local.outgoing import Outgoing
 
 USER_AGENT = "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)"
 DEFAULT_LIFETIME = dt.timedelta(days=7)
@@ -186,7 +186,7 @@ class Push:
             self._changed.notify_all()
 
     def flush(self, timeout: float = 10.0) -> bool:
-        """Waits until nothing is due, under way or to be tried again; False if that took more than `timeout` seconds."""
+        """Waits until nothing is due, under way or to be tried again; False if `timeout` seconds were not enough."""
         with self._changed:
             return self._changed.wait_for(lambda: not self._queue and not self._under_way, timeout)
 

@@ -3,30 +3,25 @@
 import datetime as dt
 import random
 import secrets
-import socket
 import threading
 from collections.abc import Callable, Sequence
-from typing import Any
-from urllib.parse import urlsplit
+from typing import Any, Self
 
-from flask import Flask, Response, request
-from werkzeug.serving import BaseWSGIServer, WSGIRequestHandler, make_server
+from werkzeug.serving import BaseWSGIServer, make_server
 
-from local.google import batch, oauth
 from local.google.accounts import Account, Accounts, OAuthClient
 from local.google.behaviour import Behaviour
 from local.google.calendar import Calendar, Calendars, Entry
 from local.google.calendar_api import CalendarApi
 from local.google.discovery import bundled
-from local.google.errors import ApiError, not_simulated
 from local.google.event_list import Listings
 from local.google.faults import Faults
-from local.google.gateway import Gateway, Incoming, Outcome, RecordedRequest, failed
+from local.google.gateway import Gateway, RecordedRequest
+from local.google.oauth import OAuthPages
 from local.google.person import UI_SCOPES, Person
 from local.google.push import Push
+from local.google.routes import Connections, Routes
 from local.oidc import Signer
-
-_VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 
 
 def _utc_now() -> dt.datetime:
@@ -56,14 +51,14 @@ class GoogleSimulator:
         self.listings = Listings(now, self.behaviour)
         self._calendars = Calendars(now, self.behaviour, self.push.changed)
         self._faults = Faults(self._lock)
-        self._now = now
-        self._order = random.Random(seed)  # noqa: S311 - an order, no secret
-        self._http_requests = 0
         handlers = CalendarApi(self._calendars, self.listings, self.push).handlers
         self._gateway = Gateway(bundled("calendar.v3"), handlers, self.accounts, self._faults, self._lock, now)
-        self._connections = _Connections()
+        pages = OAuthPages(self.accounts, self.signer)
+        order = random.Random(seed)  # noqa: S311 - an order, no secret
+        self._routes = Routes(self._gateway, pages, self._faults, self.behaviour, order, now)
+        self._connections = Connections()
         self._server: BaseWSGIServer = make_server(
-            host, port, self._app(), threaded=True, request_handler=self._connections.handler()
+            host, port, self._routes.app(), threaded=True, request_handler=self._connections.handler()
         )
         self.url = f"http://{host}:{self._server.server_port}"
         self.push.base_url = self.url
@@ -73,7 +68,7 @@ class GoogleSimulator:
 
     # Running.
 
-    def start(self) -> "GoogleSimulator":
+    def start(self) -> Self:
         """Serves from now on; the port is open since the simulator was made, so nothing needs to wait for it."""
         self.push.start()
         self._thread.start()
@@ -88,7 +83,7 @@ class GoogleSimulator:
         self._connections.close()
         self.push.stop()
 
-    def __enter__(self) -> "GoogleSimulator":
+    def __enter__(self) -> Self:
         return self.start()
 
     def __exit__(self, *_: object) -> None:
@@ -181,7 +176,7 @@ class GoogleSimulator:
         """The next `times` calls of the method fail so, before or after taking effect.
 
         `method_id` as in the discovery document (``calendar.events.insert``), ``calendar.batch`` for a batch as a
-        whole, ``oauth2.token``, ``oauth2.revoke``, or ``*`` for any API call.
+        whole, ``oauth2.token``, ``oauth2.revoke``, or ``*`` for any of these.
         """
         self._faults.fail_next(method_id, status, reason, times, after_effect=after_effect)
 
@@ -226,144 +221,10 @@ class GoogleSimulator:
     @property
     def http_requests(self) -> int:
         """How many HTTP requests came in; a batch counts as one."""
-        return self._http_requests
+        return self._routes.count
 
     def clear_requests(self) -> None:
         """Starts `requests` and `http_requests` anew."""
         with self._lock:
             self._gateway.clear_record()
-            self._http_requests = 0
-
-    # HTTP.
-
-    def _app(self) -> Flask:
-        app = Flask("simulated-google", static_folder=None)
-
-        @app.get("/healthz")
-        def healthz() -> str:
-            return "ok"
-
-        @app.before_request
-        def count() -> None:
-            # Reads the body in any case: left unread, it would be taken for the next request of the connection.
-            request.get_data(cache=True, parse_form_data=False)
-            if request.path != "/healthz":
-                with self._lock:
-                    self._http_requests += 1
-
-        @app.after_request
-        def record_oauth(response: Response) -> Response:
-            # Without a body: it is made of secrets.
-            if request.path in {"/token", "/revoke"}:
-                self._gateway.put_on_record(self._oauth_record(response.status_code))
-            return response
-
-        @app.errorhandler(ApiError)
-        def refuse(error: ApiError) -> Response:
-            return _response(failed(error))
-
-        oauth.register(app, self.accounts, self.signer, self._faults.meet)
-
-        @app.post(self._gateway.discovery.batch_path)
-        def run_batch() -> Response:
-            self._faults.meet("calendar.batch")
-            content_type, body = batch.carry_out(
-                request.headers.get("Content-Type", ""),
-                request.headers.get("Authorization"),
-                request.get_data(),
-                self._gateway.answer,
-                max_calls=self.behaviour.max_batch,
-                order=self._order,
-            )
-            self._faults.meet("calendar.batch", after_effect=True)
-            return Response(body, content_type=content_type)
-
-        @app.route("/calendar/v3/<path:_rest>", methods=_VERBS)
-        def call(_rest: str) -> Response:
-            return _response(self._gateway.answer(_incoming()))
-
-        @app.route("/", defaults={"rest": ""}, methods=_VERBS)
-        @app.route("/<path:rest>", methods=_VERBS)
-        def anything_else(rest: str) -> Response:
-            raise not_simulated(f"{request.method} /{rest}")
-
-        return app
-
-    def _oauth_record(self, status: int) -> RecordedRequest:
-        return RecordedRequest(
-            method_id=f"oauth2.{request.path.removeprefix('/')}",
-            http_method=request.method,
-            path=request.path,
-            query={},
-            body=None,
-            headers={},
-            status=status,
-            in_batch=False,
-            account=None,
-            client_id=request.form.get("client_id"),
-            at=self._now(),
-        )
-
-
-def _incoming() -> Incoming:
-    headers = {name.lower(): value for name, value in request.headers.items()}
-    # As it came: decoded, an id with a slash could not be told from two segments.
-    parts = urlsplit(request.environ["REQUEST_URI"])
-    target = f"{parts.path}?{parts.query}"
-    override = headers.get("x-http-method-override")
-    if request.method == "POST" and override is not None:
-        # Google's client sends a GET with a long URL as a POST, its query as the body.
-        return Incoming(override, f"{parts.path}?{request.get_data(as_text=True)}", headers)
-    return Incoming(request.method, target, headers, request.get_data())
-
-
-def _response(outcome: Outcome) -> Response:
-    response = Response(outcome.encoded(), outcome.status)
-    if outcome.content is not None:
-        response.content_type = "application/json; charset=UTF-8"
-    else:
-        response.headers.pop("Content-Type", None)
-    if outcome.etag is not None:
-        response.headers["ETag"] = outcome.etag
-    return response
-
-
-class _Connections:
-    """Open connections, so that `close` can cut those that clients keep alive: a stopped Google answers nobody."""
-
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._open: set[socket.socket] = set()
-
-    def handler(self) -> type[WSGIRequestHandler]:
-        """A request handler class that keeps book here."""
-        connections = self
-
-        class Handler(WSGIRequestHandler):
-            protocol_version = "HTTP/1.1"
-            # Headers and body are written one after the other: without this, each answer would wait 40 ms.
-            disable_nagle_algorithm = True
-
-            def setup(self) -> None:
-                super().setup()
-                with connections._lock:
-                    connections._open.add(self.request)
-
-            def finish(self) -> None:
-                with connections._lock:
-                    connections._open.discard(self.request)
-                super().finish()
-
-            def log(self, *_args: Any) -> None:
-                """The simulator keeps its own record."""
-
-        return Handler
-
-    def close(self) -> None:
-        """Cuts them all."""
-        with self._lock:
-            for connection in self._open:
-                try:
-                    connection.shutdown(socket.SHUT_RDWR)
-                except OSError:
-                    continue  # The client was faster.
+            self._routes.count = 0

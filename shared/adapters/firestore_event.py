@@ -31,6 +31,8 @@ def _value(value: Any) -> Any:
         case "timestamp_value":
             stamp = value.timestamp_value
             return dt.datetime.fromtimestamp(stamp.seconds, dt.UTC) + dt.timedelta(microseconds=stamp.nanos // 1000)
+        case "geo_point_value":
+            return {"latitude": value.geo_point_value.latitude, "longitude": value.geo_point_value.longitude}
         case "array_value":
             return [_value(inner) for inner in value.array_value.values]
         case "map_value":

@@ -158,7 +158,7 @@ class GoogleCalendar:
             with token_errors():
                 answer = request.execute(http=self._accounts.authorized(self._account_id))
         except HttpError as error:
-            raise _list_error(error) from None
+            raise _list_error(error, paging=place["pageToken"] is not None) from None
         return EventPage(
             events=tuple(read_event(resource, self._connection_id) for resource in answer.get("items", [])),
             next_page=answer.get("nextPageToken"),
@@ -237,7 +237,9 @@ def _call_errors() -> Iterator[None]:
         raise _error(error) from None
 
 
-def _list_error(error: HttpError) -> SyncError:
+def _list_error(error: HttpError, *, paging: bool) -> SyncError:
+    if paging and error.status_code == 400:  # noqa: PLR2004 - the only thing that changed since the page before
+        return CursorExpired("Google no longer knows the page")
     if error.status_code == 404:  # noqa: PLR2004 - of a list, what is not found is the calendar
         return CalendarGone("the calendar was not found")
     if error.status_code == 410:  # noqa: PLR2004 - gone: the token

@@ -1,11 +1,14 @@
 """The `Secrets` port on Secret Manager: one secret per account, one live version per secret."""
 
+from contextlib import suppress
 from typing import Any
 
 from google.api_core import exceptions
 from google.cloud import secretmanager
 
 from shared.domain.errors import AccessLost, Unavailable
+
+_NO_ANSWER = (exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError)
 
 
 class SecretManagerSecrets:
@@ -20,10 +23,11 @@ class SecretManagerSecrets:
         try:
             added = self._add(name, secret_id, value)
             # A version costs as long as it lives, and an old token is of no use to us but of some to a thief.
+            # Older ones only: of two puts at once, neither may take the other's for an old one, or both would be gone.
             for version in self._client.list_secret_versions(parent=name):
-                if version.name != added and version.state == secretmanager.SecretVersion.State.ENABLED:
-                    self._client.destroy_secret_version(name=version.name)
-        except (exceptions.ServerError, exceptions.RetryError) as error:
+                if _number(version.name) < added and version.state != secretmanager.SecretVersion.State.DESTROYED:
+                    self._destroy(version.name)
+        except _NO_ANSWER as error:
             raise Unavailable(f"Secret Manager: {type(error).__name__}") from None
 
     def get(self, secret_id: str) -> str:
@@ -31,18 +35,30 @@ class SecretManagerSecrets:
             answer = self._client.access_secret_version(name=f"{self._project}/secrets/{secret_id}/versions/latest")
         except (exceptions.NotFound, exceptions.FailedPrecondition):
             raise AccessLost("there is no refresh token for this account") from None
-        except (exceptions.ServerError, exceptions.RetryError) as error:
+        except _NO_ANSWER as error:
             raise Unavailable(f"Secret Manager: {type(error).__name__}") from None
         data: bytes = answer.payload.data
         return data.decode()
 
-    def _add(self, name: str, secret_id: str, value: str) -> str:
+    def _add(self, name: str, secret_id: str, value: str) -> int:
         payload = {"data": value.encode()}
         try:
             version: Any = self._client.add_secret_version(parent=name, payload=payload)
         except exceptions.NotFound:
-            self._client.create_secret(
-                parent=self._project, secret_id=secret_id, secret={"replication": {"automatic": {}}}
-            )
+            self._create(secret_id)
             version = self._client.add_secret_version(parent=name, payload=payload)
-        return str(version.name)
+        return _number(version.name)
+
+    def _create(self, secret_id: str) -> None:
+        secret: dict[str, Any] = {"replication": {"automatic": {}}}
+        with suppress(exceptions.AlreadyExists):  # Another put was faster.
+            self._client.create_secret(parent=self._project, secret_id=secret_id, secret=secret)
+
+    def _destroy(self, version_name: str) -> None:
+        with suppress(exceptions.FailedPrecondition):  # Destroyed already, by another put.
+            self._client.destroy_secret_version(name=version_name)
+
+
+def _number(version_name: str) -> int:
+    """Versions are numbered 1, 2, 3 and so on, in the order in which they were added."""
+    return int(version_name.rpartition("/")[2])

@@ -58,6 +58,11 @@ def buried(link: Link, now: dt.datetime) -> Link:
     )
 
 
+def succeeded(link: Link, event_id: str) -> Link:
+    """The link with the event that took the place of a deleted one, in a run that died before it could say so."""
+    return msgspec.structs.replace(link, event_id=event_id, generation=link.generation + 1, etag="", seal="")
+
+
 def new_seal(previous: str, content: Content, sent: frozenset[Unit], pending: Seal | None) -> Seal:
     """The seal for a write of the `sent` units of `content`.
 

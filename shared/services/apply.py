@@ -186,7 +186,8 @@ class Applier:
             event = events.get(event_ids[appointment_id] or "")
             generation = operation.item.next_generation
             if isinstance(operation.calendar, Insert) and event is not None and event.deleted:
-                generation = _generation(operation) + 1  # Its id is burnt: never usable again in this calendar.
+                # Its id is burnt: never usable again in this calendar. What was known of the pair still holds.
+                event, generation = operation.item.event, _generation(operation) + 1
             items.append(
                 item(
                     appointment_id,

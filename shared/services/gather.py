@@ -13,7 +13,7 @@ from shared.domain.connection import OutboxEntry
 from shared.domain.content import Content
 from shared.domain.errors import Park
 from shared.domain.event import Event
-from shared.domain.link import Link
+from shared.domain.link import Link, succeeded
 from shared.domain.pairing import pair
 from shared.domain.plan import Item
 from shared.ports import Document, Store, Stored
@@ -36,10 +36,7 @@ def gather(
         entry.value.appointment_id: entry.value.at for entry in entries if entry.value.appointment_id is not None
     }
     by_event = store.links_of_events(connection_id, [event.id for event in events]) if events else {}
-    event_of: dict[str, Event] = {}
-    for event in events:
-        if (appointment_id := appointment_of(event, by_event.get(event.id), studio_id)) is not None:
-            event_of[appointment_id] = event
+    event_of = events_by_appointment(events, by_event, {}, studio_id)
     links = {link.appointment_id: link for link in by_event.values()}
     wanted = list(dict.fromkeys([*changed_at, *event_of]))
     if unknown := [appointment_id for appointment_id in wanted if appointment_id not in links]:
@@ -53,7 +50,22 @@ def gather(
     return Gathered(items, documents)
 
 
-def appointment_of(event: Event, link: Link | None, studio_id: str) -> str | None:
+def events_by_appointment(
+    events: Iterable[Event], by_event: Mapping[str, Link], pairs: Mapping[str, str], studio_id: str
+) -> dict[str, Event]:
+    """Appointment id to the event that stands for it; `pairs` are those matched just now, by event id.
+
+    Two events may claim one appointment: a deleted one, and the one that took its place. The living one counts.
+    """
+    result: dict[str, Event] = {}
+    for event in events:
+        appointment_id = pairs.get(event.id) or _appointment_of(event, by_event.get(event.id), studio_id)
+        if appointment_id is not None and (appointment_id not in result or result[appointment_id].deleted):
+            result[appointment_id] = event
+    return result
+
+
+def _appointment_of(event: Event, link: Link | None, studio_id: str) -> str | None:
     """The appointment that an event is, or would become; None for a deleted one that we never knew."""
     if link is not None:
         return link.appointment_id
@@ -81,8 +93,9 @@ def item(
         except Park as park:
             misfit = park
     if event is not None and link is not None and link.paired and event.id != link.event_id:
-        # A second event that claims the same appointment (a copy, or one of an earlier generation): the pair stands.
-        event = None
+        # Entered in place of a deleted one by a run that died; or a second event that claims the same: the pair stands.
+        succeeds = event.appointment_id == appointment_id and not event.deleted
+        link, event = (succeeded(link, event.id), event) if succeeds else (link, None)
     return Item(
         appointment_id=appointment_id,
         appointment=appointment,

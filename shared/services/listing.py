@@ -22,7 +22,7 @@ from shared.domain.link import Link
 from shared.domain.plan import Item
 from shared.ports import Calendar, Document, EventPage, Stored
 from shared.services.apply import Applier
-from shared.services.gather import appointment_of, item, matched
+from shared.services.gather import events_by_appointment, item, matched
 from shared.services.run import Run
 
 Documents = Mapping[str, Stored[Document]]
@@ -88,17 +88,13 @@ class Listing:
         by_event = {link.event_id: link for link in links.values()}
         unpaired = [e for e in events if e.id not in by_event and e.appointment_id is None and e.content is not None]
         pairs = matched(self._store, self._studio_id, _unpaired(window, links, events), unpaired)
-        event_of: dict[str, Event] = {}
-        for event in events:
-            appointment_id = pairs.get(event.id) or appointment_of(event, by_event.get(event.id), self._studio_id)
-            if appointment_id is not None:
-                event_of[appointment_id] = event
+        event_of = events_by_appointment(events, by_event, pairs, self._studio_id)
         documents = self._with(window, [one for one in event_of if one in links])
         items = [
             item(appointment_id, documents.get(appointment_id), links.get(appointment_id), event)
             for appointment_id, event in event_of.items()
         ]
-        seen |= event_of.keys()
+        seen.update(event_of)
         return self._settle(items, documents, tries, expected=len(window))
 
     def _settle_studio(

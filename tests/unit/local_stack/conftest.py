@@ -1,4 +1,4 @@
-"""One emulator for all tests of the local stack, and small HTTP servers that take what the stack sends."""
+"""Small HTTP servers that take what the local stack sends."""
 
 import dataclasses
 import http.server
@@ -10,9 +10,8 @@ import google.auth.transport.requests
 import pytest
 from google.oauth2 import id_token
 
-from local.firestore_emulator import EmulatorMissingError, FirestoreEmulator
+from local.firestore_emulator import FirestoreEmulator
 from local.oidc import Signer
-from local.triggers import TriggerRelay
 
 PROJECT = "studio-test"
 
@@ -80,11 +79,6 @@ def receiver() -> Iterator[Receiver]:
     made.close()
 
 
-@pytest.fixture(scope="session")
-def signer() -> Signer:
-    return Signer()
-
-
 @pytest.fixture
 def verified_claims(signer: Signer) -> Iterator[Verify]:
     """Checks the bearer token of a request as the functions do, against certificates served over HTTP."""
@@ -99,25 +93,6 @@ def verified_claims(signer: Signer) -> Iterator[Verify]:
 
     yield verify
     certificates.close()
-
-
-@pytest.fixture(scope="session")
-def relay(signer: Signer) -> Iterator[TriggerRelay]:
-    made = TriggerRelay(signer)
-    made.start()
-    yield made
-    made.stop()
-
-
-@pytest.fixture(scope="session")
-def emulator(relay: TriggerRelay) -> Iterator[FirestoreEmulator]:
-    made = FirestoreEmulator(relay.address)
-    try:
-        made.start()
-    except EmulatorMissingError as missing:
-        pytest.skip(str(missing))
-    yield made
-    made.stop()
 
 
 @pytest.fixture

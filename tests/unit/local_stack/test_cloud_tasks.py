@@ -12,8 +12,9 @@ from google.api_core import exceptions
 from google.cloud import tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
-from local.cloud_tasks import Limits, LocalCloudTasks
+from local.cloud_tasks import LocalCloudTasks
 from local.oidc import Signer
+from local.task_queue import Limits
 from tests.unit.local_stack.conftest import Receiver, Verify
 
 CALLER = "fan-out@studio-test.iam.gserviceaccount.com"
@@ -22,11 +23,8 @@ LOCATION = "projects/studio-test/locations/europe-west3"
 
 
 @pytest.fixture
-def tasks(signer: Signer) -> Iterator[LocalCloudTasks]:
-    service = LocalCloudTasks(signer)
-    service.start()
-    yield service
-    service.stop()
+def tasks(local_tasks: LocalCloudTasks) -> LocalCloudTasks:
+    return local_tasks
 
 
 @pytest.fixture
@@ -197,7 +195,7 @@ def test_a_worker_is_no_longer_listened_to_after_the_dispatch_deadline(
     receiver: Receiver,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("local.cloud_tasks.SHORTEST_DEADLINE", dt.timedelta(0))
+    monkeypatch.setattr("local.task_messages.SHORTEST_DEADLINE", dt.timedelta(0))
     release = threading.Event()
 
     def answer(_request: Any) -> tuple[int, dict[str, str]]:

@@ -17,13 +17,10 @@ SECRET = f"{PROJECT}/secrets/google-u1"
 
 
 @pytest.fixture
-def client() -> Iterator[sm.SecretManagerServiceClient]:
-    service = LocalSecretManager()
-    service.start()
-    channel = grpc.insecure_channel(service.host)
+def client(local_secrets: LocalSecretManager) -> Iterator[sm.SecretManagerServiceClient]:
+    channel = grpc.insecure_channel(local_secrets.host)
     yield sm.SecretManagerServiceClient(transport=SecretManagerServiceGrpcTransport(channel=channel))
     channel.close()
-    service.stop()
 
 
 @pytest.fixture
@@ -127,3 +124,7 @@ def test_what_does_not_exist_is_not_found_and_what_is_malformed_is_refused(
 def test_what_is_not_built_says_so_by_its_name(client: sm.SecretManagerServiceClient, secret: str) -> None:
     with pytest.raises(exceptions.MethodNotImplemented, match="UpdateSecret"):
         client.update_secret(secret={"name": secret}, update_mask={"paths": ["labels"]})
+    with pytest.raises(exceptions.MethodNotImplemented, match="Filters"):
+        client.list_secret_versions(request={"parent": secret, "filter": "state:ENABLED"})
+    with pytest.raises(exceptions.MethodNotImplemented, match="Filters"):
+        client.list_secrets(request={"parent": PROJECT, "filter": "name:x"})

@@ -1,0 +1,138 @@
+"""What the demo checks, on its own terms: it compares what stands in the studio and in the calendars, and shares no
+code with what it checks. Each function gives problems in plain words; none means that it holds.
+"""
+
+import datetime as dt
+import http.client
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+
+class Entry(NamedTuple):
+    """What must be the same on both sides: instants in UTC, or the dates of whole days (the last one exclusive)."""
+
+    title: str
+    start: str
+    end: str
+
+    def __str__(self) -> str:
+        return f"“{self.title}” ({self.start} to {self.end})"
+
+
+def entry_of_appointment(fields: Mapping[str, Any]) -> Entry:
+    if fields.get("all_day"):
+        return Entry(fields["title"], fields["start_date"], fields["end_date"])
+    return Entry(fields["title"], _utc(fields["start"]), _utc(fields["end"]))
+
+
+def entry_of_event(event: Mapping[str, Any]) -> Entry:
+    start, end = (
+        event[name].get("date") or _utc(dt.datetime.fromisoformat(event[name]["dateTime"])) for name in ("start", "end")
+    )
+    return Entry(event["summary"], start, end)
+
+
+def ends_before(entry: Entry, day: dt.date) -> bool:
+    return entry.end[:10] < day.isoformat()
+
+
+def exactly_once(wanted: Iterable[Entry], found: Iterable[Entry], place: str) -> list[str]:
+    """Whether `place` holds just what is wanted: nothing missing, nothing doubled, nothing else."""
+    expected, there = Counter(wanted), Counter(found)
+    problems = []
+    for entry in sorted(expected | there):
+        if there[entry] == expected[entry]:
+            continue
+        if not there[entry]:
+            problems.append(f"{entry} is missing in {place}.")
+        elif not expected[entry]:
+            problems.append(f"{entry} is in {place}, but should not be.")
+        else:
+            problems.append(f"{entry} is {there[entry]} times in {place}, not {expected[entry]} times.")
+    return problems
+
+
+def assigned(appointments: Iterable[Mapping[str, Any]], user_id: str, since: dt.date) -> list[Entry]:
+    """What a user's calendar should hold of the studio's: theirs, not cancelled, not ended before `since`."""
+    mine = (one for one in appointments if user_id in one["user_ids"] and one["status"] != "cancelled")
+    return [entry for entry in map(entry_of_appointment, mine) if not ends_before(entry, since)]
+
+
+def at_most(found: int, allowed: int, what: str) -> list[str]:
+    return [] if found <= allowed else [f"There were {found} {what}; at most {allowed} are allowed."]
+
+
+def exactly(found: object, wanted: object, what: str) -> list[str]:
+    return [] if found == wanted else [f"{what}: {found}, expected {wanted}."]
+
+
+# --- calls -----------------------------------------------------------------------------------------------------------
+
+_LISTING = "google GET /calendar/v3/calendars/{}/events"
+_WATCH = "google POST /calendar/v3/calendars/{}/events/watch"
+_TOKEN = "google POST /token"
+# Google's public keys, with which our functions verify their callers: no call to the calendar.
+_CERTS = "google GET /oauth2/v1/certs"
+
+
+class GoogleCalls(NamedTuple):
+    """HTTP requests that the functions sent to Google, by purpose. `writing` is all that is none of the others."""
+
+    writing: int
+    listing: int
+    watching: int
+    tokens: int
+
+    def __str__(self) -> str:
+        parts = (f"{self.writing} to write", f"{self.listing} to list", f"{self.watching} to watch")
+        return ", ".join((*parts, f"{self.tokens} for tokens"))
+
+
+def google_calls(counted: Mapping[str, Any]) -> GoogleCalls:
+    """From what the wiretap counted in the functions."""
+    methods = counted["methods"]
+    listing, watching, tokens = (methods.get(name, 0) for name in (_LISTING, _WATCH, _TOKEN))
+    others = counted["services"].get("google", 0) - methods.get(_CERTS, 0)
+    return GoogleCalls(others - listing - watching - tokens, listing, watching, tokens)
+
+
+def batches(writes: int) -> int:
+    """In how many HTTP requests so many writes fit: 50 in each."""
+    return math.ceil(writes / 50)
+
+
+# --- secrets ---------------------------------------------------------------------------------------------------------
+
+# As Google's tokens look, and ours for push channels: whatever token it is, and also one that nobody knows of.
+TOKEN_SHAPES = {
+    "a refresh token": re.compile(r"1//0[\w-]{20,}"),
+    "an access token": re.compile(r"ya29\.[\w-]{20,}"),
+    "a push channel's token": re.compile(r"[a-v0-9]{26}\.[0-9a-f]{64}"),
+}
+
+
+def leaks(texts: Iterable[str], place: str) -> list[str]:
+    """Which kinds of tokens stand in the texts."""
+    whole = "\n".join(texts)
+    return [f"{place} holds {kind}." for kind, shape in TOKEN_SHAPES.items() if shape.search(whole)]
+
+
+def all_documents(emulator: str, project: str) -> list[str]:
+    """Every document of the project, whatever its collection, as JSON text."""
+    query = json.dumps({"structuredQuery": {"from": [{"allDescendants": True}]}})
+    path = f"/v1/projects/{project}/databases/(default)/documents:runQuery"
+    connection = http.client.HTTPConnection(emulator, timeout=30)
+    try:
+        connection.request("POST", path, query, {"Authorization": "Bearer owner"})
+        found = json.load(connection.getresponse())
+    finally:
+        connection.close()
+    return [json.dumps(one["document"]) for one in found if "document" in one]
+
+
+def _utc(at: dt.datetime) -> str:
+    return at.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

@@ -1,0 +1,186 @@
+"""The local stack with the demo's studio on it, left running: ``python -m local.up``, and Ctrl-C to stop it.
+
+Prints where everything is and how to edit on both sides by hand, then a line for each run, notification and change.
+"""
+
+import contextlib
+import datetime as dt
+import json
+import sys
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any, NoReturn
+
+from local.demo_edits import upcoming
+from local.demo_scene import Scene, account_of, connect, emulator_name, load, prepare
+from local.demo_studio import CONNECTED, OLENA, STUDIO_ID, STUDIO_NAME, USERS
+from local.demo_terminal import Terminal, stops_in_order
+from local.firestore_emulator import EmulatorFailedError, EmulatorMissingError
+from local.stack import FunctionsFailedError, Stack
+from shared.services.accounts import SCOPES
+
+# Seconds. Cloud Scheduler calls fan_out every minute.
+TICK = 60
+# How long loading and the first populate may take before the addresses are printed all the same.
+SETTLE_TIMEOUT = 60
+# How often the functions' output is looked at.
+LOOK = 0.2
+
+EXIT_MISSING = 2
+
+
+def addresses(scene: Scene) -> str:
+    stack = scene.stack
+    users = "\n".join(
+        f"  {user.name}, {user.job}: {account_of(user) if user.google else 'no Google account'}" for user in USERS
+    )
+    return f"""
+Functions           {stack.functions_url}/fan_out, /sync_user, /studio_changed, /webhook
+Simulated Google    {stack.google.url}
+Firestore emulator  {stack.emulator.host}   (FIRESTORE_EMULATOR_HOST; project {stack.project})
+Scheduler           every {TICK} s
+
+{STUDIO_NAME} (studios/{STUDIO_ID}), populated both ways:
+{users}
+"""
+
+
+def consent_pages(scene: Scene) -> str:
+    pages = "\n".join(f"  {user.name}\n  {_consent_page(scene, user.id, account_of(user))}\n" for user in CONNECTED)
+    return f"""
+Both are connected already: this script went through Google's consent page for them. You can look at that page, but
+what it leads to is not built yet (/console, a later issue): after "Allow" the browser finds nothing at the address.
+
+{pages}"""
+
+
+def _consent_page(scene: Scene, user_id: str, email: str) -> str:
+    state = f"{STUDIO_ID}/{user_id}"
+    return f"{scene.wiring.accounts.authorization_url(scene.stack.redirect_uri, state, SCOPES)}&login_hint={email}"
+
+
+def commands(scene: Scene) -> str:
+    """To copy into another terminal: each is one line, and works as it stands."""
+    appointment_id = next(upcoming(scene, OLENA))
+    title = scene.plan.appointments[appointment_id]["title"]
+    event_id = scene.event_of(OLENA, appointment_id)
+    calendar = f"{scene.stack.google.url}/calendar/v3/calendars/primary/events"
+    token = scene.stack.google.ui_token(account_of(OLENA))
+    google = f"-H 'Authorization: Bearer {token}' -H 'Content-Type: application/json'"
+    at = dt.datetime.combine(scene.today + dt.timedelta(days=1), dt.time(9), dt.UTC)
+    times = {name: {"dateTime": f"{value:%Y-%m-%dT%H:%M:%SZ}"} for name, value in _hour(at).items()}
+    entry = json.dumps({"summary": "Typed by hand", **times})
+    document = f"projects/{scene.stack.project}/databases/(default)/documents/studios/{STUDIO_ID}/appointments"
+    firestore = f"http://{scene.stack.emulator.host}/v1/projects/{scene.stack.project}/databases/(default)/documents"
+    edit = json.dumps({"writes": [_studio_edit(f"{document}/{appointment_id}", "Renamed in the studio")]})
+    find = json.dumps({"structuredQuery": _titled("Typed by hand")})
+    return f"""
+As Olena in her Google calendar (the token is that of Google's own page): a new entry, then how it stands in the studio
+
+  curl -s -X POST '{calendar}' {google} -d '{entry}'
+
+  curl -s -X POST '{firestore}/studios/{STUDIO_ID}:runQuery' -H 'Authorization: Bearer owner' -d '{find}'
+
+As the studio, “{title}” gets another title (only the fields named are written, updated_at by the
+server, as the contract asks); then how it stands in Olena's calendar
+
+  curl -s -X POST '{firestore}:commit' -H 'Authorization: Bearer owner' -d '{edit}'
+
+  curl -s '{calendar}/{event_id}' {google}
+
+Ctrl-C stops everything.
+"""
+
+
+def _hour(start: dt.datetime) -> dict[str, dt.datetime]:
+    return {"start": start, "end": start + dt.timedelta(hours=1)}
+
+
+def _studio_edit(name: str, title: str) -> dict[str, Any]:
+    return {
+        "update": {"name": name, "fields": {"title": {"stringValue": title}}},
+        "updateMask": {"fieldPaths": ["title"]},
+        "updateTransforms": [{"fieldPath": "updated_at", "setToServerValue": "REQUEST_TIME"}],
+    }
+
+
+def _titled(title: str) -> dict[str, Any]:
+    equal = {"field": {"fieldPath": "title"}, "op": "EQUAL", "value": {"stringValue": title}}
+    return {"from": [{"collectionId": "appointments"}], "where": {"fieldFilter": equal}}
+
+
+# --- what the functions say ------------------------------------------------------------------------------------------
+
+
+def told(line: str, names: Mapping[str, str]) -> str | None:
+    """A line of the functions' output in words; None for what is left out. `names`: of users, by connection."""
+    try:
+        entry = json.loads(line)
+    except ValueError:
+        return None  # The server's line for a request: what came of it has a line of its own.
+    if not isinstance(entry, dict):
+        return None
+    match entry.get("message"):
+        case "run":
+            return f"run           {names.get(entry['connection'], entry['connection'])}: {entry['outcome']}"
+        case "notification":
+            return f"notification  {entry['outcome']}"
+        case "studio changed":
+            path = str(entry["document"]).partition(f"{STUDIO_ID}/")[2]
+            return f"studio        {path} was written: concerns {entry['concerned']}"
+        case "fanned out":
+            return f"fan-out       {entry['enqueued']} enqueued"
+        case message:
+            return f"{str(entry.get('severity', '')).lower():<13} {message} {line}"
+
+
+def follow(stack: Stack, names: Mapping[str, str]) -> Iterator[str]:
+    """What is said from now on, without end."""
+    seen = len(stack.output)
+    while True:
+        time.sleep(LOOK)
+        lines = stack.output[seen:]
+        seen += len(lines)
+        for line in lines:
+            if (words := told(line, names)) is not None:
+                yield f"{dt.datetime.now():%H:%M:%S}  {words}"  # noqa: DTZ005 - the clock on the person's wall
+
+
+def run() -> NoReturn:
+    """Until the person has had enough of it: ends by `KeyboardInterrupt`."""
+    terminal = Terminal()
+    with contextlib.ExitStack() as running:
+        with terminal.waiting("starting, loading the studio, populating both calendars"):
+            emulator = emulator_name()
+            stack = running.enter_context(Stack(tick_seconds=TICK))
+            scene = prepare(stack)
+            load(scene)
+            stack.settle(SETTLE_TIMEOUT)
+            connect(scene)
+            stack.settle(SETTLE_TIMEOUT)
+        terminal.line(f"Runs on {emulator}; Google is simulated.")
+        # Not wrapped to the terminal's width: these are to be copied.
+        print(addresses(scene), consent_pages(scene), commands(scene), sep="", flush=True)
+        names = {connection: user for user, connection in scene.connections.items()}
+        for line in follow(stack, names):
+            print(line, flush=True)
+    raise AssertionError("what the functions say has no end")
+
+
+def main() -> int:
+    try:
+        with stops_in_order():
+            run()
+    except EmulatorMissingError as missing:
+        print(missing, file=sys.stderr)
+        return EXIT_MISSING
+    except (EmulatorFailedError, FunctionsFailedError) as failed:
+        print(failed, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nStopped.")
+        return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,82 @@
+"""What tests share: one Firestore emulator per session (per worker, with xdist), and stand-ins of a test's own.
+
+Nothing is cleared between tests: each has a Firestore project of its own, which costs nothing.
+"""
+
+import uuid
+from collections.abc import Iterator
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import firestore
+
+from local.cloud_tasks import LocalCloudTasks
+from local.firestore_emulator import EmulatorMissingError, FirestoreEmulator
+from local.oidc import Signer
+from local.secret_manager import LocalSecretManager
+from local.triggers import TriggerRelay
+from shared.adapters.firestore_store import FirestoreStore
+
+
+@pytest.fixture(scope="session")
+def signer() -> Signer:
+    return Signer()
+
+
+@pytest.fixture(scope="session")
+def relay(signer: Signer) -> Iterator[TriggerRelay]:
+    """Takes the emulator's triggers. Without a route and a registered trigger it does nothing."""
+    made = TriggerRelay(signer)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture(scope="session")
+def emulator(relay: TriggerRelay) -> Iterator[FirestoreEmulator]:
+    """Skips the test where no emulator is installed."""
+    made = FirestoreEmulator(relay.address)
+    try:
+        made.start()
+    except EmulatorMissingError as missing:
+        pytest.skip(str(missing))
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def project() -> str:
+    """A project id that no other test has."""
+    return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def firestore_client(
+    emulator: FirestoreEmulator, project: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[firestore.Client]:
+    """The vendor's client, at an empty database; the environment points at the emulator for the test's time."""
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", emulator.host)
+    client = firestore.Client(project=project, credentials=AnonymousCredentials())
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def store(firestore_client: firestore.Client) -> FirestoreStore:
+    return FirestoreStore(firestore_client)
+
+
+@pytest.fixture
+def local_tasks(signer: Signer) -> Iterator[LocalCloudTasks]:
+    made = LocalCloudTasks(signer)
+    made.start()
+    yield made
+    made.stop()
+
+
+@pytest.fixture
+def local_secrets() -> Iterator[LocalSecretManager]:
+    made = LocalSecretManager()
+    made.start()
+    yield made
+    made.stop()

@@ -1,0 +1,44 @@
+"""Contract suites describe a vendor's behaviour and run on our simulation of it, or on the real thing.
+
+pytest tests/contract/test_google_calendar.py                      the simulated Google
+pytest tests/contract/test_google_calendar.py --google=real -s     the real one; google_target names its variables
+"""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.contract.google_target import Target, real_target, simulated_target
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--google",
+        choices=("simulated", "real"),
+        default="simulated",
+        help="which Google the Calendar contract suite talks to",
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line(
+        "markers",
+        "open_point: Google documents nothing here; the simulator asserts its choice, the real run prints what it saw",
+    )
+
+
+@pytest.fixture(scope="module")
+def google_targets(request: pytest.FixtureRequest) -> Iterator[Target]:
+    """The target that all cases of a module share."""
+    # The default serves where this file is loaded too late for its option to be known.
+    real = request.config.getoption("--google", default="simulated") == "real"
+    with real_target() if real else simulated_target() as target:
+        yield target
+
+
+@pytest.fixture
+def google(google_targets: Target) -> Iterator[Target]:
+    """The target with a calendar for one case: a new one at the simulator, the given one at the real Google."""
+    google_targets.begin()
+    yield google_targets
+    google_targets.clean_up()

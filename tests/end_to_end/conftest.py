@@ -1,0 +1,50 @@
+"""Worlds on the real parts; the parts themselves live as long as the test session."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from local import wiretap
+from local.firestore_emulator import FirestoreEmulator
+from local.google.server import GoogleSimulator
+from local.cloud_tasks import LocalCloudTasks
+from local.oidc import Signer
+from local.secret_manager import LocalSecretManager
+from tests.world import Cloud, World
+
+
+@pytest.fixture(scope="session")
+def tap() -> wiretap.Wiretap:
+    """Installed before any client is made, so that every call of this process is seen."""
+    return wiretap.install()
+
+
+@pytest.fixture(scope="session")
+def cloud(tap: wiretap.Wiretap, emulator: FirestoreEmulator, signer: Signer) -> Iterator[Cloud]:
+    with contextlib.ExitStack() as running, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("FIRESTORE_EMULATOR_HOST", emulator.host)
+        google, tasks, secrets = GoogleSimulator(signer), LocalCloudTasks(signer), LocalSecretManager()
+        for part in (google, tasks, secrets):
+            part.start()
+            running.callback(part.stop)
+        yield Cloud(emulator, google, tasks, secrets)
+
+
+@pytest.fixture
+def make_world(cloud: Cloud, tap: wiretap.Wiretap) -> Iterator[Callable[..., World]]:
+    """Makes worlds; whatever a test armed or broke is put right after it."""
+
+    def make(**studio: Any) -> World:
+        return World(cloud, **studio)
+
+    yield make
+    tap.disarm()
+    cloud.google.clear_faults()
+    cloud.google.limit_rate(None)
+
+
+@pytest.fixture
+def world(make_world: Callable[..., World]) -> World:
+    return make_world()

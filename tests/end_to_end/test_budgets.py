@@ -1,0 +1,131 @@
+"""What a run may cost, counted: calls to Google, document reads and writes."""
+
+import datetime as dt
+import math
+from collections.abc import Callable
+
+import pytest
+
+from local.wiretap import Wiretap
+from tests.world import World, google_span, span
+
+
+@pytest.fixture
+def settled(world: World) -> World:
+    """Ann, populated, with everything in step."""
+    world.book("shoot", title="Shoot", user_ids=["ann"], **span(3))
+    world.join("ann", populate_calendar=True, populate_studio=True)
+    world.sync()
+    world.sync()
+    return world
+
+
+def test_an_idle_run_costs_one_calendar_call_four_reads_and_two_writes(settled: World, tap: Wiretap) -> None:
+    settled.wish("ann")
+    tap.reset()
+    settled.run("ann")
+    counted = tap.summary()
+    google = {method: count for method, count in counted["methods"].items() if method.startswith("google")}
+    assert google == {"google GET /calendar/v3/calendars/{}/events": 1}
+    assert counted["document_reads"] <= 4
+    assert counted["document_writes"] <= 2
+    assert counted["services"].keys() == {"google", "firestore"}
+
+
+def test_a_cold_instance_adds_one_secret_and_one_token(settled: World, tap: Wiretap) -> None:
+    settled.wish("ann")
+    settled.restart()
+    tap.reset()
+    settled.run("ann")
+    counted = tap.summary()
+    assert counted["services"]["secrets"] == 1
+    assert counted["methods"]["google POST /token"] == 1
+    assert counted["services"]["google"] == 2
+    assert counted["document_reads"] <= 4
+
+
+def test_idle_runs_write_nothing_but_their_own_claim_and_finish(settled: World, tap: Wiretap) -> None:
+    before = settled.picture(), settled.appointments()
+    for _ in range(10):
+        settled.wish("ann")
+        tap.reset()
+        settled.run("ann")
+        assert tap.summary()["document_writes"] == 2
+    assert (settled.picture(), settled.appointments()) == before
+
+
+def test_one_changed_appointment_is_one_write_to_the_calendar_and_no_read_before_it(
+    settled: World, tap: Wiretap
+) -> None:
+    settled.edit("shoot", title="Shoot, renamed")
+    settled.cloud.google.clear_requests()
+    settled.run("ann")
+    methods = [request.method_id for request in settled.cloud.google.requests]
+    assert methods == ["calendar.events.list", "calendar.events.patch"]
+
+
+@pytest.mark.parametrize("number", [49, 50, 51, 120])
+def test_populating_takes_a_request_out_per_fifty_appointments_and_one_page_in(world: World, number: int) -> None:
+    bookings = {f"a{n:03}": {"title": f"Shoot {n}", "user_ids": ["ann"], **span(n)} for n in range(number)}
+    world.front_end.book_many(bookings)
+    world.join("ann", populate_calendar=True)
+    google = world.cloud.google
+    before = google.http_requests
+    google.clear_requests()
+    world.sync()
+    lists = [request for request in google.requests if request.method_id == "calendar.events.list"]
+    inserts = [request for request in google.requests if request.method_id == "calendar.events.insert"]
+    watches = [request for request in google.requests if request.method_id == "calendar.events.watch"]
+    tokens = [request for request in google.requests if request.method_id == "oauth2.token"]
+    assert len(inserts) == number
+    assert len(lists) == 1
+    assert google.http_requests - len(lists) - len(watches) - len(tokens) <= math.ceil(number / 50)
+    assert before >= 0
+    assert len(world.events("ann")) == number
+
+
+def test_a_listing_of_many_short_pages_reads_each_of_them_once(world: World) -> None:
+    world.add("ann", populate_studio=True)
+    for number in range(12):
+        world.types("ann", summary=f"Entry {number}", **google_span(number))
+    world.cloud.google.listings.next_page_sizes(5, 0, 4)
+    world.connect("ann")
+    world.cloud.google.clear_requests()
+    world.sync()
+    lists = [request for request in world.cloud.google.requests if request.method_id == "calendar.events.list"]
+    assert len(lists) == 4
+    assert len(world.appointments()) == 12
+
+
+def test_a_burst_of_wishes_writes_once(settled: World, tap: Wiretap) -> None:
+    tap.reset()
+    for _ in range(200):
+        settled.wish("ann")
+    counted = tap.summary()
+    assert counted["document_writes"] == 1
+    assert counted["services"]["tasks"] == 1
+
+
+def test_imports_are_stored_many_at_a_time(world: World, tap: Wiretap) -> None:
+    world.add("ann", populate_studio=True)
+    for number in range(150):
+        world.types("ann", summary=f"Entry {number}", **google_span(number))
+    world.connect("ann")
+    tap.reset()
+    world.sync()
+    assert tap.summary()["methods"]["firestore Commit"] <= 10
+    assert len(world.appointments()) == 150
+
+
+def test_a_days_idle_syncing_with_a_live_channel_takes_at_most_six_calls(make_world: Callable[..., World]) -> None:
+    world = make_world()
+    world.join("ann", populate_calendar=True)
+    world.sync()
+    google = world.cloud.google
+    google.clear_requests()
+    end = world.clock.now() + dt.timedelta(days=1)
+    while (due := world.connection("ann").next_sync_at) is not None and due < end:
+        world.clock.ahead += due - world.clock.now()
+        world.run("ann")
+    calls = [request for request in google.requests if request.method_id.startswith("calendar.")]
+    assert 0 < len(calls) <= 6
