@@ -1,8 +1,10 @@
 """How the demo looks: numbered steps with ticks, one progress bar, a closing table. Plain text without a terminal."""
 
 import contextlib
+import io
 import os
 import signal
+import sys
 import textwrap
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
@@ -11,7 +13,6 @@ from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
-
 
 # More problems of one kind than these are counted, not listed.
 LISTED = 5
@@ -67,6 +68,8 @@ class Terminal:
     """Prints, and remembers what was checked and what did not hold."""
 
     def __init__(self, console: Console | None = None) -> None:
+        if isinstance(sys.stdout, io.TextIOWrapper):
+            sys.stdout.reconfigure(errors="replace")  # Some log files take no more than ASCII.
         self.console = console or Console(highlight=False)
         # A terminal that can move its cursor: only there a bar can run.
         self._live = self.console.is_terminal and not self.console.is_dumb_terminal

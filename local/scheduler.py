@@ -7,9 +7,6 @@ from collections.abc import Callable
 from local.oidc import Signer
 from local.outgoing import Outgoing
 
-# `Outgoing` lived here: the simulated Google still looks for it here.
-__all__ = ["Outgoing", "Scheduler"]
-
 # Cloud Scheduler's default `attemptDeadline`, in seconds.
 ATTEMPT_DEADLINE = 180.0
 

@@ -67,6 +67,8 @@ def commands(scene: Scene) -> str:
     calendar = f"{scene.stack.google.url}/calendar/v3/calendars/primary/events"
     token = scene.stack.google.ui_token(account_of(OLENA))
     google = f"-H 'Authorization: Bearer {token}' -H 'Content-Type: application/json'"
+    # The emulator answers NotFound to curl's own content type.
+    owner = "-H 'Authorization: Bearer owner' -H 'Content-Type: application/json'"
     at = dt.datetime.combine(scene.today + dt.timedelta(days=1), dt.time(9), dt.UTC)
     times = {name: {"dateTime": f"{value:%Y-%m-%dT%H:%M:%SZ}"} for name, value in _hour(at).items()}
     entry = json.dumps({"summary": "Typed by hand", **times})
@@ -79,12 +81,12 @@ As Olena in her Google calendar (the token is that of Google's own page): a new 
 
   curl -s -X POST '{calendar}' {google} -d '{entry}'
 
-  curl -s -X POST '{firestore}/studios/{STUDIO_ID}:runQuery' -H 'Authorization: Bearer owner' -d '{find}'
+  curl -s -X POST '{firestore}/studios/{STUDIO_ID}:runQuery' {owner} -d '{find}'
 
 As the studio, “{title}” gets another title (only the fields named are written, updated_at by the
 server, as the contract asks); then how it stands in Olena's calendar
 
-  curl -s -X POST '{firestore}:commit' -H 'Authorization: Bearer owner' -d '{edit}'
+  curl -s -X POST '{firestore}:commit' {owner} -d '{edit}'
 
   curl -s '{calendar}/{event_id}' {google}
 

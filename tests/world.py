@@ -15,8 +15,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore, tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
-from local.firestore_emulator import FirestoreEmulator
 from local.cloud_tasks import LocalCloudTasks
+from local.firestore_emulator import FirestoreEmulator
 from local.google.server import GoogleSimulator
 from local.people import FrontEnd, give_consent, google_time
 from local.secret_manager import LocalSecretManager

@@ -90,7 +90,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """What becomes of one item, and why: at most one write to each side, then the link.
 
     `link` is the agreement to record, with the calendar's column as we expect it; after a write to the calendar the
-    provider's answer takes that place. None leaves the link as it is.
+    provider's answer takes that place. None leaves the link as it is. `more`: this is only the first step, the item
+    is to be decided on again when it is stored.
     """
 
     item: Item
@@ -100,6 +101,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     link: Link | None = None
     lost: tuple[Lost, ...] = ()
     parked: Park | None = None
+    more: bool = False
 
     @property
     def tells(self) -> bool:
@@ -300,21 +302,21 @@ def _left_studio(item: Item, link: Link, there: Event, rules: Rules) -> Operatio
     if appointment is None or appointment.cancelled:
         lost = _calendar_edits(link, there)
         return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO, calendar=delete, link=gone, lost=lost)
-    # Reassigned: what this user still changed in the calendar belongs to the appointment, so it goes there first.
-    studio = None
     try:
         merged = merge(
-            appointment.content(),
-            _content(there),
-            Base(link=link),
-            _winner(item, there, rules),
-            two_way=rules.two_way,
+            appointment.content(), _content(there), Base(link=link), _winner(item, there, rules), two_way=rules.two_way
         )
     except Park as park:
         return Operation(item=item, reason=park.reason, parked=park)
     if merged.to_studio:
+        # Reassigned: what this user still changed in the calendar belongs to the appointment. It must be safe there
+        # before the event goes, or a run that dies in between would lose it.
         studio = UpdateAppointment(content=merged.studio, units=merged.to_studio)
-    return Operation(item=item, reason=Reason.LEFT_USER, calendar=delete, studio=studio, link=gone, lost=merged.lost)
+        kept = _link(item, there.id, merged.studio, _content(there), there.etag, link.seal)
+        return Operation(
+            item=item, reason=Reason.CHANGED_IN_CALENDAR, studio=studio, link=kept, lost=merged.lost, more=True
+        )
+    return Operation(item=item, reason=Reason.LEFT_USER, calendar=delete, link=gone, lost=merged.lost)
 
 
 def _calendar_edits(link: Link, there: Event) -> tuple[Lost, ...]:

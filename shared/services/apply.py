@@ -128,6 +128,9 @@ class Applier:
         return set(self.run.ports.store.parked(self.run.connection_id)) if known else set()
 
     def _write(self, operations: Sequence[Operation], documents: Documents, rounds: int) -> None:
+        if clashes := [log_entry(operation) for operation in operations if operation.lost]:
+            # What loses a clash exists nowhere else once it is overwritten: it is in the log before that.
+            self.run.settle([], clashes)
         outcomes = self.calendar.write([operation.calendar for operation in operations if operation.calendar])
         done: list[tuple[Operation, Event | None]] = []
         again: list[Operation] = []
@@ -153,7 +156,7 @@ class Applier:
         if not done:
             return
         settlements = [self._settlement(operation, stored, documents) for operation, stored in done]
-        entries = [log_entry(operation) for operation, _ in done]
+        entries = [log_entry(operation) for operation, _ in done if operation.calendar is None or not operation.lost]
         for operation, _ in done:
             self.run.count(operation.reason.value)
         if len(self.parked) != self.run.connection.parked:
@@ -162,7 +165,9 @@ class Applier:
         stale = self.run.settle(settlements, entries)
         refused = {id(settlement) for settlement in stale}
         again = [
-            operation for (operation, _), settlement in zip(done, settlements, strict=True) if id(settlement) in refused
+            operation
+            for (operation, _), settlement in zip(done, settlements, strict=True)
+            if operation.more or id(settlement) in refused
         ]
         self._decide_afresh(again, rounds)
 

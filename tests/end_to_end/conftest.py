@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from local import wiretap
+from local.cloud_tasks import LocalCloudTasks
 from local.firestore_emulator import FirestoreEmulator
 from local.google.server import GoogleSimulator
-from local.cloud_tasks import LocalCloudTasks
 from local.oidc import Signer
 from local.secret_manager import LocalSecretManager
 from tests.world import Cloud, World

@@ -72,7 +72,7 @@ def an_appointment(at: str = "10:00", *, users: tuple[str, ...] = (ANN,), **fiel
 
 def holding(held: Content, *, users: tuple[str, ...] = (ANN,), **fields: Any) -> Appointment:
     """An appointment that holds the given content."""
-    texts = {unit: getattr(held, unit) for unit in UNITS}
+    texts: dict[str, Any] = {unit: getattr(held, unit) for unit in UNITS}
     return an_appointment(users=users, **{**texts, **fields})
 
 
@@ -84,9 +84,9 @@ def an_event(
     at: str = "10:00", *, holds: Content | None = None, seal: Seal | None = None, generation: int = 0, **fields: Any
 ) -> Event:
     """An event of ours (by its id); with a seal it says which appointment it was entered for."""
-    ours = {"id": event_id(generation), "etag": "e1", "ical_uid": "uid1", "updated": NOW}
+    ours: dict[str, Any] = {"id": event_id(generation), "etag": "e1", "ical_uid": "uid1", "updated": NOW}
     own = {name: fields.pop(name) for name in tuple(fields) if name in Event.__struct_fields__}
-    sealed = {} if seal is None else {"seal": seal, "appointment_id": APPOINTMENT}
+    sealed: dict[str, Any] = {} if seal is None else {"seal": seal, "appointment_id": APPOINTMENT}
     return Event(**{**ours, **sealed, "content": holds or content(at, **fields), **own})
 
 

@@ -17,8 +17,8 @@ from shared.domain.errors import Stale
 from shared.domain.event import CalendarWrite, Delete, Event, Insert
 from shared.domain.link import Link
 from shared.domain.plan import CancelAppointment, CreateAppointment, Item, Operation, UpdateAppointment, agreed, decide
-from shared.ports import Stored
-from shared.services.gather import appointment_of, item
+from shared.ports import Document, Stored
+from shared.services.gather import events_by_appointment, item
 from tests.unit.domain.builders import ANN, BOB, NOW, STUDIO, rules
 
 # As in services/apply.py: so often an item is looked at afresh before it is left for the next run.
@@ -41,9 +41,10 @@ class Deed:
 
 @dataclasses.dataclass
 class Story:
-    """What persons did to an item since it was last settled, and what was agreed then."""
+    """What persons did to an item since it was last settled, and what was agreed then. `deleted`: in the calendar."""
 
     deeds: list[Deed] = dataclasses.field(default_factory=list)
+    deleted: bool = False
     before: Content | None = None
 
 
@@ -98,10 +99,14 @@ class World:
     def delete_event(self, event_id: str) -> None:
         if self.events[event_id].content is None:
             return
-        story = self.stories.get(self._appointment_of(event_id))
-        if story is not None:  # Who deletes an event gives up what was changed in it.
-            story.deeds = [deed for deed in story.deeds if deed.side != "calendar"]
+        story = self.stories.setdefault(self._appointment_of(event_id), Story())
+        story.deeds = [deed for deed in story.deeds if deed.side != "calendar"]  # Given up with the event.
+        story.deleted = True
         self._store(Event(id=event_id))
+
+    def restore_event(self, event: Event) -> None:
+        """A person takes a deleted event out of the bin."""
+        self._store(event)
 
     # --- a run -------------------------------------------------------------------------------------------------------
 
@@ -111,11 +116,7 @@ class World:
         outbox = dict.fromkeys(self.documents, NOW) | self.outbox if everything else dict(self.outbox)
         self.writes, self.unfinished = [], set()
         by_event = {link.event_id: link for link in self.links.values()}
-        event_of: dict[str, Event] = {}
-        for event_id in news:
-            appointment_id = appointment_of(self.events[event_id], by_event.get(event_id), STUDIO)
-            if appointment_id is not None:
-                event_of[appointment_id] = self.events[event_id]
+        event_of = events_by_appointment([self.events[event_id] for event_id in news], by_event, {}, STUDIO)
         for appointment_id in dict.fromkeys([*outbox, *event_of]):
             self._settle_item(appointment_id, event_of.get(appointment_id), 0, ROUNDS)
         for event_id in news:
@@ -136,7 +137,7 @@ class World:
 
     def _settle_item(self, appointment_id: str, event: Event | None, generation: int, rounds: int) -> None:
         document, version = self.documents.get(appointment_id), self.versions.get(appointment_id)
-        stored = None if document is None else Stored(appointment_id, document, version)
+        stored: Stored[Document] | None = None if document is None else Stored(appointment_id, document, version)
         at = self.outbox.get(appointment_id)
         this = item(appointment_id, stored, self.links.get(appointment_id), event, at, generation)
         read_at = self._number
@@ -153,6 +154,8 @@ class World:
         self._judge(appointment_id, operation, read_at)
         if operation.studio is not None or operation.link is not None:
             self._wrote("record")
+        if operation.more:
+            self._look_again(operation, this, rounds - 1)
 
     def _look_again(self, operation: Operation, this: Item, rounds: int) -> None:
         link = self.links.get(this.appointment_id)
@@ -166,7 +169,7 @@ class World:
         generation = this.next_generation
         if isinstance(operation.calendar, Insert) and event is not None and event.deleted:
             assert operation.link is not None
-            generation = operation.link.generation + 1
+            event, generation = this.event, operation.link.generation + 1
         self._settle_item(this.appointment_id, event, generation, rounds)
 
     def _write(self, write: CalendarWrite) -> Event:
@@ -229,6 +232,8 @@ class World:
         if isinstance(operation.studio, CancelAppointment):
             kept = self.studio(appointment_id) if story.before is None else story.before
             assert self.studio(appointment_id).differs(kept) <= later, "cancelled in spite of an edit"
+            assert story.deleted, "cancelled though nobody deleted the event"
+        story.deleted = False
         if here is None:
             if self.moved_on(appointment_id):
                 self._judge_parting(appointment_id, told)
@@ -289,14 +294,16 @@ class World:
         return [event.id for event in self.events.values() if event.content is not None]
 
     def _appointment_of(self, event_id: str) -> str:
-        link = next((link for link in self.links.values() if link.event_id == event_id), None)
-        return appointment_of(self.events[event_id], link, STUDIO) or ""
+        by_event = {link.event_id: link for link in self.links.values()}
+        return next(iter(events_by_appointment([self.events[event_id]], by_event, {}, STUDIO)))
 
     def _put(self, appointment_id: str, fields: dict[str, Any]) -> None:
-        whole = {**self.documents.get(appointment_id, {}), **fields}
+        before = self.documents.get(appointment_id, {})
+        whole = {**before, **fields}
         self.documents[appointment_id] = {key: value for key, value in whole.items() if value is not None}
         self.versions[appointment_id] = self._next()
-        self.outbox[appointment_id] = NOW + dt.timedelta(seconds=self._number)
+        if ANN in before.get("user_ids", ()) or ANN in whole["user_ids"]:  # As the trigger enters it.
+            self.outbox[appointment_id] = NOW + dt.timedelta(seconds=self._number)
 
     def _store(self, event: Event) -> None:
         number = self._next()

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.domain import identity
 from shared.domain.content import UNITS, Unit, unit_hash
-from shared.domain.link import TOMBSTONE_LIFE, Seal, buried, new_seal, read_seal, write_seal
+from shared.domain.link import TOMBSTONE_LIFE, Seal, buried, new_seal, read_seal, succeeded, write_seal
 from tests.unit.domain.builders import CONNECTION, EVERY_UNIT, NOW, a_link, a_seal, content, event_id
 
 TITLE: frozenset[Unit] = frozenset({"title"})
@@ -124,3 +124,9 @@ def test_a_buried_link_remembers_the_pair_but_not_what_it_agreed_on() -> None:
 
 def test_a_buried_link_stays_for_thirty_days() -> None:
     assert buried(a_link(), NOW).expires_at == NOW + TOMBSTONE_LIFE == NOW + dt.timedelta(days=30)
+
+
+def test_a_successor_takes_the_place_of_its_pairs_event_and_nothing_about_it_is_known_yet() -> None:
+    link = succeeded(a_link(generation=2), event_id(3))
+    assert (link.event_id, link.generation, link.etag, link.seal) == (event_id(3), 3, "", "")
+    assert (link.paired, link.studio, link.calendar) == (True, content(), content())

@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.domain.content import Content
+from shared.domain.content import AllDay, Content
 from shared.domain.pairing import pair, plain
-from tests.unit.domain.builders import DAY, AllDay, a_time, content
+from tests.unit.domain.builders import DAY, a_time, content
 
 
 def paired(

@@ -14,7 +14,7 @@ from shared.domain.content import UNITS, Unit
 from tests.unit.domain.builders import ANN, BOB, VALUES, changed, content
 from tests.unit.domain.simulation import CrashError, World
 
-quick = settings(max_examples=120, derandomize=True, deadline=None, database=None, report_multiple_bugs=False)
+quick = settings(max_examples=80, derandomize=True, deadline=None, database=None, report_multiple_bugs=False)
 Step = tuple[str, int, Any]
 
 # Few units and few values, so that clashes and histories like A, B, A come up all the time.
@@ -30,8 +30,8 @@ def steps(*kinds: str) -> st.SearchStrategy[list[Step]]:
         "status": st.tuples(st.just("status"), st.integers(0, 1), st.sampled_from(["confirmed", "cancelled"])),
         "assign": st.tuples(st.just("assign"), st.integers(0, 1), st.sampled_from([ANN, BOB])),
         "sync": st.tuples(st.just("sync"), st.none(), st.none()),
-        "crash": st.tuples(st.just("crash"), st.integers(0, 2), st.none()),
-        "meddle": st.tuples(st.just("meddle"), st.integers(0, 2), edits),
+        "crash": st.tuples(st.just("crash"), st.integers(0, 1), st.none()),
+        "meddle": st.tuples(st.just("meddle"), st.integers(0, 1), edits),
     }
     return st.lists(st.one_of(*(step[kind] for kind in kinds)), max_size=8)
 
@@ -92,7 +92,7 @@ def test_edits_in_the_middle_of_a_run_arrive(script: list[Step]) -> None:
     play(script)
 
 
-@settings(quick, max_examples=200)
+@settings(quick, max_examples=150)
 @given(steps("edit_appointment", "edit_event", "enter_event", "sync", "crash"), st.booleans())
 def test_edits_arrive_though_runs_die(script: list[Step], paired: bool) -> None:
     play(script, paired=paired)
@@ -116,8 +116,8 @@ def test_deletions_in_the_calendar_and_edits_in_the_middle_of_a_run_arrive(scrip
     play(script)
 
 
-@quick
-@given(steps("edit_event", "status", "crash"))
+@settings(quick, max_examples=200)
+@given(steps("status", "crash", "edit_event"))
 def test_cancellations_and_reopenings_arrive_though_runs_die(script: list[Step]) -> None:
     play(script)
 
@@ -170,6 +170,23 @@ def test_an_event_entered_again_whose_run_died_is_found_again() -> None:
     world.sync_interrupted(0, die)
     world.check_settled()
     assert len(world.live_events()) == 1
+
+
+def test_an_event_taken_out_of_the_bin_does_not_oust_the_one_that_took_its_place() -> None:
+    """Both are ours by their seals; the pair stands with the later one, else each listing would swap them."""
+    world = World()
+    world.enter_appointment("appt0", content())
+    world.sync()
+    first = world.events[world.live_events()[0]]
+    world.delete_event(first.id)
+    world.edit_appointment("appt0", "title", "Newborn Lee")
+    world.sync()
+    world.sync()
+    paired = world.links["appt0"].event_id
+    world.restore_event(first)
+    world.sync()
+    assert world.links["appt0"].event_id == paired != first.id
+    assert world.studio("appt0").title == "Newborn Lee"
 
 
 def test_a_reopening_is_not_taken_for_a_deletion_in_the_calendar_though_the_run_died() -> None:
