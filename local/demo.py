@@ -15,7 +15,7 @@ from local.demo_checks import assigned, ends_before, entry_of_appointment, entry
 from local.demo_edits import carry_out, edits_on_both_sides
 from local.demo_scene import Scene, connect, emulator_name, load, populated, prepare
 from local.demo_studio import CONNECTED, OLENA, PAST_DAYS, STUDIO_NAME, STUDIO_ZONE, USERS, DemoUser, in_scope
-from local.demo_terminal import Terminal, stops_in_order
+from local.demo_terminal import Terminal, end_now, stops_in_order
 from local.firestore_emulator import EmulatorFailedError, EmulatorMissingError
 from local.stack import FunctionsFailedError, Stack
 from shared.services.wishes import wish
@@ -249,8 +249,7 @@ def main() -> int:
         print(failed, file=sys.stderr)
         return 1
     except KeyboardInterrupt as interrupt:
-        print("\nStopped.", file=sys.stderr)
-        return 128 + int(interrupt.args[0])  # As a shell counts: 130 after Ctrl-C.
+        end_now(128 + int(interrupt.args[0]), "Stopped.")  # As a shell counts: 130 after Ctrl-C.
 
 
 if __name__ == "__main__":

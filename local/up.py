@@ -14,7 +14,7 @@ from typing import Any, NoReturn
 from local.demo_edits import upcoming
 from local.demo_scene import Scene, account_of, connect, emulator_name, load, prepare
 from local.demo_studio import CONNECTED, OLENA, STUDIO_ID, STUDIO_NAME, USERS
-from local.demo_terminal import Terminal, stops_in_order
+from local.demo_terminal import Terminal, end_now, stops_in_order
 from local.firestore_emulator import EmulatorFailedError, EmulatorMissingError
 from local.stack import FunctionsFailedError, Stack
 from shared.services.accounts import SCOPES
@@ -180,8 +180,7 @@ def main() -> int:
         print(failed, file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nStopped.")
-        return 0
+        end_now(0, "Stopped.")
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from shared.domain import contract
 from shared.domain.content import AllDay, Content, Timed, Unit, digest
 from shared.domain.errors import Park
 from shared.domain.reasons import Reason
@@ -110,18 +111,8 @@ def _required(name: str, value: _T | None) -> _T:
 
 
 def read_appointment(data: Mapping[str, Any]) -> Appointment:
-    """A document's fields as an `Appointment`.
-
-    Raises:
-        Park: a field is missing or of the wrong type; named, with what was expected.
-    """
-    present = {key: value for key, value in data.items() if value is not None}
-    try:
-        return msgspec.convert(present, Appointment)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        field = where.rstrip("`") or what.rpartition("`")[0].rpartition("`")[2]
-        raise Park(Reason.INVALID, field, what) from error
+    """A document's fields as an `Appointment`. Raises `Park` for what does not fit the contract."""
+    return contract.read(data, Appointment)
 
 
 # The fields that the sync reads: a write that changes none of these, nor `user_ids`, concerns nobody here.

@@ -22,6 +22,15 @@ def event(connection_id: str, appointment_id: str, generation: int) -> str:
     return digest("event", connection_id, appointment_id, str(generation))
 
 
+# An appointment is entered anew each time it was deleted in the calendar and wanted again: never this often.
+GENERATIONS = 50
+
+
+def generation_of(event_id: str, connection_id: str, appointment_id: str) -> int | None:
+    """Which generation of the appointment's event this is; None if the event was not made by us for it."""
+    return next((n for n in range(GENERATIONS) if event(connection_id, appointment_id, n) == event_id), None)
+
+
 def imported_appointment(studio_id: str, ical_uid: str, original_start: str = "") -> str:
     """Id of the appointment that an event becomes; every guest's copy of one event gives the same."""
     return "g" + digest("appointment", studio_id, ical_uid, original_start)[:25]

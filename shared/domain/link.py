@@ -27,14 +27,15 @@ class Seal(msgspec.Struct, frozen=True):
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """``connections/{connection}/links/{appointment_id}``.
 
-    While `state` is ``paired`` both columns are there. A ``gone`` link is a tombstone: it says that the pair was
-    taken apart knowingly, and expires at `expires_at`.
+    While `state` is ``paired`` both columns are there. ``leaving`` is a pair whose event we are about to delete: the
+    calendar cannot say afterwards who deleted it. A ``gone`` link is a tombstone: it says that the pair was taken apart
+    knowingly, and expires at `expires_at`.
     """
 
     appointment_id: str
     event_id: str
     generation: int = 0
-    state: Literal["paired", "gone"] = "paired"
+    state: Literal["paired", "leaving", "gone"] = "paired"
     studio: Content | None = None
     calendar: Content | None = None
     etag: str = ""
@@ -44,7 +45,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def paired(self) -> bool:
-        return self.state == "paired"
+        return self.state != "gone"
 
 
 # A tombstone outlives every sync token and every delayed delivery that we know of.
@@ -58,9 +59,9 @@ def buried(link: Link, now: dt.datetime) -> Link:
     )
 
 
-def succeeded(link: Link, event_id: str) -> Link:
+def succeeded(link: Link, event_id: str, generation: int) -> Link:
     """The link with the event that took the place of a deleted one, in a run that died before it could say so."""
-    return msgspec.structs.replace(link, event_id=event_id, generation=link.generation + 1, etag="", seal="")
+    return msgspec.structs.replace(link, event_id=event_id, generation=generation, etag="", seal="")
 
 
 def new_seal(previous: str, content: Content, sent: frozenset[Unit], pending: Seal | None) -> Seal:

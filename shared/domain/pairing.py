@@ -24,7 +24,7 @@ def pair(
         appointments,
         events,
         pairs,
-        lambda _, appointment, event: plain(appointment.title) == plain(event.title),
+        lambda _, appointment, event: _alike(appointment.title, event.title),
     )
     _match(
         appointments,
@@ -58,9 +58,14 @@ def _match(
 
 
 def plain(text: str) -> str:
-    """Letters and digits only, in one case: "Smith – newborn " and "smith newborn" are the same."""
+    """Letters, their marks, and digits, in one case: "Smith – newborn " and "smith newborn" are the same."""
     folded = unicodedata.normalize("NFKC", text).casefold()
-    return " ".join("".join(sign if sign.isalnum() else " " for sign in folded).split())
+    return " ".join("".join(sign if unicodedata.category(sign)[0] in "LMN" else " " for sign in folded).split())
+
+
+def _alike(one: str, other: str) -> bool:
+    """The same title, but for case, spaces and punctuation; where there is nothing else, these count too."""
+    return plain(one) == plain(other) if plain(one) or plain(other) else one.strip() == other.strip()
 
 
 def _names(title: str, client: str) -> bool:

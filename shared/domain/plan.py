@@ -106,7 +106,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def tells(self) -> bool:
         """Whether a person may want to find it in the log; everything else that is left alone goes unsaid."""
-        return self.writes or self.reason is Reason.REMOVED_FROM_ONE_OF_SEVERAL
+        return self.writes or self.more or self.reason is Reason.REMOVED_FROM_ONE_OF_SEVERAL
 
     @property
     def writes(self) -> bool:
@@ -201,17 +201,10 @@ def _insert(item: Item, here: Content, rules: Rules, reason: Reason) -> Operatio
 
 def _enter_studio(item: Item, there: Event, rules: Rules) -> Operation:
     content = _content(there)
+    if there.appointment_id is not None and (item.link is None or item.link.event_id != there.id):
+        return _take_back(item, there, rules)
     if item.link is not None:
         return Operation(item=item, reason=Reason.GONE_ON_BOTH)
-    if there.appointment_id is not None:
-        # Entered by us for an appointment that has left this user since: its way out was cut short.
-        link = _link(item, there.id, content, content, there.etag, "")
-        return Operation(
-            item=item,
-            reason=Reason.CANCELLED_IN_STUDIO,
-            calendar=Delete(event_id=there.id, etag=there.etag),
-            link=buried(link, rules.now),
-        )
     if out := _out_of_scope(content, rules, wanted=_wanted_from_calendar(there, rules)):
         return Operation(item=item, reason=out)
     link = _link(item, there.id, content, content, there.etag, "")
@@ -221,6 +214,44 @@ def _enter_studio(item: Item, there: Event, rules: Rules) -> Operation:
     if item.appointment.cancelled:
         return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO)
     return _join(item, there)
+
+
+def _take_back(item: Item, there: Event, rules: Rules) -> Operation:
+    """Entered by us, in a run that died before it could say so, for an appointment that has left this user since."""
+    content = _content(there)
+    generation = identity.generation_of(there.id, rules.connection_id, item.appointment_id)
+    link = _link(item, there.id, content, content, there.etag, "", generation=generation)
+    if item.appointment is not None and not item.appointment.cancelled:
+        # A person may have edited it meanwhile: that edit belongs to the appointment, and goes there first.
+        try:
+            here = item.appointment.content()
+        except Park as park:
+            return Operation(item=item, reason=park.reason, parked=park)
+        merged = merge(here, content, Base(pending=there.seal), _winner(item, there, rules), two_way=rules.two_way)
+        if merged.to_studio:
+            return _save_edit(item, there, merged, generation)
+    return Operation(
+        item=item,
+        reason=Reason.CANCELLED_IN_STUDIO,
+        calendar=Delete(event_id=there.id, etag=there.etag),
+        link=buried(link, rules.now),
+    )
+
+
+def _save_edit(item: Item, there: Event, merged: Merged, generation: int | None) -> Operation:
+    """The first of two steps: what a person changed in the calendar enters the studio, before the event goes.
+
+    A run that died between the two would lose it otherwise.
+    """
+    seal = "" if there.seal is None else there.seal.name
+    return Operation(
+        item=item,
+        reason=Reason.CHANGED_IN_CALENDAR,
+        studio=UpdateAppointment(content=merged.studio, units=merged.to_studio),
+        link=_link(item, there.id, merged.studio, _content(there), there.etag, seal, generation=generation),
+        lost=merged.lost,
+        more=True,
+    )
 
 
 def _join(item: Item, there: Event) -> Operation:
@@ -238,18 +269,15 @@ def _join(item: Item, there: Event) -> Operation:
 def _pair(item: Item, here: Content, there: Event, rules: Rules) -> Operation:
     merged = merge(here, _content(there), Base(pending=there.seal), _winner(item, there, rules), two_way=rules.two_way)
     reason = Reason.MATCHED if there.seal is None else Reason.CREATED_IN_STUDIO
-    return _settle(item, there, merged, "", reason)
+    generation = identity.generation_of(there.id, rules.connection_id, item.appointment_id)
+    return _settle(item, there, merged, "", reason, generation)
 
 
 def _agree(item: Item, link: Link, here: Content, there: Event, rules: Rules) -> Operation:
-    pending = there.seal if there.seal is not None and there.seal.name != link.seal else None
-    merged = merge(
-        here,
-        _content(there),
-        Base(link=link, pending=pending),
-        _winner(item, there, rules),
-        two_way=rules.two_way,
-    )
+    if link.state == "leaving" and item.event is None:
+        # Wanted again after we set out to delete its event: whether we came to that, only the calendar knows.
+        return Operation(item=item, reason=Reason.AGREED, more=True)
+    merged = merge(here, _content(there), _base(link, there), _winner(item, there, rules), two_way=rules.two_way)
     match (bool(merged.to_studio), bool(merged.to_calendar)):
         case (True, True):
             reason = Reason.CHANGED_ON_BOTH
@@ -262,7 +290,9 @@ def _agree(item: Item, link: Link, here: Content, there: Event, rules: Rules) ->
     return _settle(item, there, merged, link.seal, reason)
 
 
-def _settle(item: Item, there: Event, merged: Merged, known_seal: str, reason: Reason) -> Operation:
+def _settle(
+    item: Item, there: Event, merged: Merged, known_seal: str, reason: Reason, generation: int | None = None
+) -> Operation:
     """The writes that make both sides what the merge says, and the link that records it."""
     calendar = None
     seal_name = there.seal.name if there.seal is not None else known_seal
@@ -279,7 +309,7 @@ def _settle(item: Item, there: Event, merged: Merged, known_seal: str, reason: R
             seal=seal,
         )
     studio = UpdateAppointment(content=merged.studio, units=merged.to_studio) if merged.to_studio else None
-    link = _link(item, there.id, merged.studio, merged.calendar, there.etag, seal_name)
+    link = _link(item, there.id, merged.studio, merged.calendar, there.etag, seal_name, generation=generation)
     if calendar is None and studio is None and link == item.link:
         return Operation(item=item, reason=Reason.AGREED)
     return Operation(item=item, reason=reason, calendar=calendar, studio=studio, link=link, lost=merged.lost)
@@ -287,6 +317,8 @@ def _settle(item: Item, there: Event, merged: Merged, known_seal: str, reason: R
 
 def _deleted_in_calendar(item: Item, link: Link, here: Content, rules: Rules) -> Operation:
     assert item.appointment is not None  # noqa: S101 - there is content, so there is a document
+    if link.state == "leaving":
+        return _insert(item, here, rules, Reason.CREATED_IN_STUDIO)  # It was us who deleted it.
     if not rules.two_way or link.studio is None or here.differs(link.studio):
         return _insert(item, here, rules, Reason.STUDIO_EDIT_BEATS_DELETION)
     if len(item.appointment.user_ids) > 1:
@@ -298,31 +330,26 @@ def _deleted_in_calendar(item: Item, link: Link, here: Content, rules: Rules) ->
 def _left_studio(item: Item, link: Link, there: Event, rules: Rules) -> Operation:
     delete = Delete(event_id=there.id, etag=there.etag)
     gone = buried(link, rules.now)
+    base = _base(link, there)
     appointment = item.appointment
     if appointment is None or appointment.cancelled:
-        lost = _calendar_edits(link, there)
+        lost = () if link.studio is None else merge(link.studio, _content(there), base, "studio", two_way=False).lost
         return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO, calendar=delete, link=gone, lost=lost)
     try:
-        merged = merge(
-            appointment.content(), _content(there), Base(link=link), _winner(item, there, rules), two_way=rules.two_way
-        )
+        here = appointment.content()
     except Park as park:
         return Operation(item=item, reason=park.reason, parked=park)
+    merged = merge(here, _content(there), base, _winner(item, there, rules), two_way=rules.two_way)
     if merged.to_studio:
-        # Reassigned: what this user still changed in the calendar belongs to the appointment. It must be safe there
-        # before the event goes, or a run that dies in between would lose it.
-        studio = UpdateAppointment(content=merged.studio, units=merged.to_studio)
-        kept = _link(item, there.id, merged.studio, _content(there), there.etag, link.seal)
-        return Operation(
-            item=item, reason=Reason.CHANGED_IN_CALENDAR, studio=studio, link=kept, lost=merged.lost, more=True
-        )
+        # Reassigned: what this user still changed in the calendar belongs to the appointment.
+        return _save_edit(item, there, merged, None)
     return Operation(item=item, reason=Reason.LEFT_USER, calendar=delete, link=gone, lost=merged.lost)
 
 
-def _calendar_edits(link: Link, there: Event) -> tuple[Lost, ...]:
-    if link.studio is None or link.calendar is None:
-        return ()
-    return merge(link.studio, _content(there), Base(link=link), "studio").lost
+def _base(link: Link, there: Event) -> Base:
+    """What is known of the last agreement: the link, and a seal of ours that it does not know."""
+    pending = there.seal if there.seal is not None and there.seal.name != link.seal else None
+    return Base(link=link, pending=pending)
 
 
 def _out_of_scope(content: Content, rules: Rules, *, wanted: bool) -> Reason | None:
@@ -369,6 +396,17 @@ def _seconds(at: dt.datetime | None) -> float | None:
 def _content(event: Event) -> Content:
     assert event.content is not None  # noqa: S101 - deleted and unfit events never come here
     return event.content
+
+
+def before_deleting(operation: Operation) -> Link | None:
+    """The link to store before an event is deleted, so that a run that dies in between is known to have done it.
+
+    Google's answer for a deleted event is its bare id: it cannot say who deleted it, or what for.
+    """
+    link = operation.item.link
+    if not isinstance(operation.calendar, Delete) or link is None or not link.paired:
+        return None
+    return msgspec.structs.replace(link, state="leaving")
 
 
 def agreed(operation: Operation, stored: Event | None) -> Link | None:

@@ -4,12 +4,10 @@ Defaults are the contract's: a document that says nothing about a setting has th
 """
 
 import datetime as dt
-from collections.abc import Mapping
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Literal
 
 import msgspec
 
-from shared.domain.errors import Park
 from shared.domain.reasons import Reason
 
 SYNCING_EDITIONS = frozenset({"standard", "professional", "enterprise"})
@@ -74,30 +72,6 @@ class User(msgspec.Struct, frozen=True, kw_only=True):
     schedulable: bool = False
     sync: UserSync = UserSync()
     connection: UserConnection | None = None
-
-
-_Document = TypeVar("_Document", Studio, User)
-
-
-def read_settings(kind: type[_Document], data: Mapping[str, Any]) -> _Document:
-    """A studio's or user's document, checked.
-
-    Raises:
-        Park: a field does not fit the contract; named, with what was expected.
-    """
-    try:
-        return msgspec.convert(_without_nulls(data), kind)
-    except msgspec.ValidationError as error:
-        what, _, where = str(error).partition(" - at `$.")
-        raise Park(Reason.INVALID, where.rstrip("`"), what) from error
-
-
-def _without_nulls(data: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        key: _without_nulls(value) if isinstance(value, Mapping) else value
-        for key, value in data.items()
-        if value is not None
-    }
 
 
 def why_not(studio: Studio | None, user: User | None) -> Reason | None:

@@ -4,9 +4,9 @@ import datetime as dt
 
 import msgspec
 
-from shared.domain import identity
+from shared.domain import contract, identity
 from shared.domain.connection import Account, Connection
-from shared.domain.settings import Studio, User, read_settings
+from shared.domain.settings import Studio, User
 from shared.ports import Calendars, Clock, Consent, Secrets, Store, Tasks
 from shared.services.wishes import sync_task
 
@@ -53,7 +53,7 @@ def connect(
     studio_document, user_document = store.settings(studio_id, user_id)
     if studio_document is None or user_document is None:
         raise ConnectRefusedError("This user does not exist in this studio: ask your administrator.")
-    studio, user = read_settings(Studio, studio_document), read_settings(User, user_document)
+    studio, user = contract.read(studio_document, Studio), contract.read(user_document, User)
     grant = consent.exchange(code, redirect_uri)
     if missing := [scope for scope in CALENDAR_SCOPES if scope not in grant.scopes]:
         boxes = " and ".join(_BOXES[scope] for scope in missing)

@@ -26,6 +26,7 @@ from shared.domain.plan import (
     Rules,
     UpdateAppointment,
     agreed,
+    before_deleting,
     decide,
 )
 from shared.domain.reasons import Reason
@@ -128,9 +129,11 @@ class Applier:
         return set(self.run.ports.store.parked(self.run.connection_id)) if known else set()
 
     def _write(self, operations: Sequence[Operation], documents: Documents, rounds: int) -> None:
-        if clashes := [log_entry(operation) for operation in operations if operation.lost]:
-            # What loses a clash exists nowhere else once it is overwritten: it is in the log before that.
-            self.run.settle([], clashes)
+        leaving = [link for operation in operations if (link := before_deleting(operation)) is not None]
+        # What loses a clash exists nowhere else once it is overwritten: it is in the log before that.
+        clashes = [log_entry(operation) for operation in operations if operation.lost]
+        if leaving or clashes:
+            self.run.settle([Settlement(link=link) for link in leaving], clashes)
         outcomes = self.calendar.write([operation.calendar for operation in operations if operation.calendar])
         done: list[tuple[Operation, Event | None]] = []
         again: list[Operation] = []
@@ -195,6 +198,7 @@ class Applier:
                 event, generation = operation.item.event, _generation(operation) + 1
             items.append(
                 item(
+                    run.connection_id,
                     appointment_id,
                     documents.get(appointment_id),
                     links.get(appointment_id),

@@ -43,7 +43,14 @@ def gather(
         links |= store.links(connection_id, unknown)
     documents = store.appointments(studio_id, wanted) if wanted else {}
     items = tuple(
-        item(appointment_id, documents.get(appointment_id), links.get(appointment_id), event_of.get(appointment_id), at)
+        item(
+            connection_id,
+            appointment_id,
+            documents.get(appointment_id),
+            links.get(appointment_id),
+            event_of.get(appointment_id),
+            at,
+        )
         for appointment_id in wanted
         for at in [changed_at.get(appointment_id)]
     )
@@ -77,6 +84,7 @@ def _appointment_of(event: Event, link: Link | None, studio_id: str) -> str | No
 
 
 def item(
+    connection_id: str,
     appointment_id: str,
     document: Stored[Document] | None,
     link: Link | None,
@@ -93,9 +101,10 @@ def item(
         except Park as park:
             misfit = park
     if event is not None and link is not None and link.paired and event.id != link.event_id:
-        # Entered in place of a deleted one by a run that died; or a second event that claims the same: the pair stands.
-        succeeds = event.appointment_id == appointment_id and not event.deleted
-        link, event = (succeeded(link, event.id), event) if succeeds else (link, None)
+        # Entered in place of a deleted one, by a run that died; or another claim to the same: the pair stands.
+        generation = identity.generation_of(event.id, connection_id, appointment_id)
+        succeeds = not event.deleted and generation is not None and generation > link.generation
+        link, event = (succeeded(link, event.id, generation or 0), event) if succeeds else (link, None)
     return Item(
         appointment_id=appointment_id,
         appointment=appointment,

@@ -87,11 +87,13 @@ class Listing:
     ) -> bool:
         by_event = {link.event_id: link for link in links.values()}
         unpaired = [e for e in events if e.id not in by_event and e.appointment_id is None and e.content is not None]
-        pairs = matched(self._store, self._studio_id, _unpaired(window, links, events), unpaired)
+        pairs = matched(self._store, self._studio_id, _unpaired(window, links, events, seen), unpaired)
         event_of = events_by_appointment(events, by_event, pairs, self._studio_id)
-        documents = self._with(window, [one for one in event_of if one in links])
+        documents = self._with(window, [one for one, event in event_of.items() if one in links or event.appointment_id])
         items = [
-            item(appointment_id, documents.get(appointment_id), links.get(appointment_id), event)
+            item(
+                self.run.connection_id, appointment_id, documents.get(appointment_id), links.get(appointment_id), event
+            )
             for appointment_id, event in event_of.items()
         ]
         seen.update(event_of)
@@ -117,7 +119,10 @@ class Listing:
         documents = self._with(window, list(changed_at))
         wanted = [one for one in dict.fromkeys([*window, *changed_at]) if one not in seen]
         items = [
-            item(one, documents.get(one), links.get(one), event_of.get(one), changed_at.get(one)) for one in wanted
+            item(
+                self.run.connection_id, one, documents.get(one), links.get(one), event_of.get(one), changed_at.get(one)
+            )
+            for one in wanted
         ]
         return self._settle(items, documents, tries)
 
@@ -144,9 +149,11 @@ class Listing:
         self.run.note(populate=msgspec.to_builtins(self.populate, builtin_types=(dt.datetime,)))
 
 
-def _unpaired(window: Documents, links: Mapping[str, Link], events: Sequence[Event]) -> dict[str, Appointment]:
+def _unpaired(
+    window: Documents, links: Mapping[str, Link], events: Sequence[Event], seen: set[str]
+) -> dict[str, Appointment]:
     """Appointments of this user that no event stands for yet, by id."""
-    claimed = {event.appointment_id for event in events}
+    claimed = {event.appointment_id for event in events} | seen
     result = {}
     for appointment_id, stored in window.items():
         link = links.get(appointment_id)

@@ -13,11 +13,12 @@ from typing import Any
 
 import msgspec
 
+from shared.domain import contract
 from shared.domain.connection import Channel, OutboxEntry, Populate
 from shared.domain.errors import CursorExpired, LeaseLost, Park, Retry, Stop
 from shared.domain.event import Event
 from shared.domain.plan import Rules
-from shared.domain.settings import Studio, User, read_settings, why_not
+from shared.domain.settings import Studio, User, why_not
 from shared.ports import Calendar, Stored
 from shared.services import channels
 from shared.services.apply import Applier
@@ -75,8 +76,8 @@ def sync_calendar(connection_id: str, ports: Ports, push: Push) -> Outcome:
 def _settings(run: Run) -> tuple[Studio, User]:
     """Raises `Park` where studio and user are not to sync, or one of their settings does not fit the contract."""
     documents = run.ports.store.settings(run.connection.studio_id, run.connection.user_id)
-    studio = None if documents[0] is None else read_settings(Studio, documents[0])
-    user = None if documents[1] is None else read_settings(User, documents[1])
+    studio = None if documents[0] is None else contract.read(documents[0], Studio)
+    user = None if documents[1] is None else contract.read(documents[1], User)
     reason = why_not(studio, user)
     if reason is not None:
         raise Park(reason)

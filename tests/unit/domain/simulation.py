@@ -16,10 +16,19 @@ from shared.domain.content import UNITS, Content, Unit, same
 from shared.domain.errors import Stale
 from shared.domain.event import CalendarWrite, Delete, Event, Insert
 from shared.domain.link import Link
-from shared.domain.plan import CancelAppointment, CreateAppointment, Item, Operation, UpdateAppointment, agreed, decide
+from shared.domain.plan import (
+    CancelAppointment,
+    CreateAppointment,
+    Item,
+    Operation,
+    UpdateAppointment,
+    agreed,
+    before_deleting,
+    decide,
+)
 from shared.ports import Document, Stored
 from shared.services.gather import events_by_appointment, item
-from tests.unit.domain.builders import ANN, BOB, NOW, STUDIO, rules
+from tests.unit.domain.builders import ANN, BOB, CONNECTION, NOW, STUDIO, rules
 
 # As in services/apply.py: so often an item is looked at afresh before it is left for the next run.
 ROUNDS = 3
@@ -139,9 +148,11 @@ class World:
         document, version = self.documents.get(appointment_id), self.versions.get(appointment_id)
         stored: Stored[Document] | None = None if document is None else Stored(appointment_id, document, version)
         at = self.outbox.get(appointment_id)
-        this = item(appointment_id, stored, self.links.get(appointment_id), event, at, generation)
+        this = item(CONNECTION, appointment_id, stored, self.links.get(appointment_id), event, at, generation)
         read_at = self._number
         operation = decide(this, rules(studio_populated=True, calendar_populated=True))
+        if (leaving := before_deleting(operation)) is not None:
+            self.links[appointment_id] = leaving
         try:
             answer = None if operation.calendar is None else self._write(operation.calendar)
             self._record(operation, answer, version)

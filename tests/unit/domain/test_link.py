@@ -127,6 +127,6 @@ def test_a_buried_link_stays_for_thirty_days() -> None:
 
 
 def test_a_successor_takes_the_place_of_its_pairs_event_and_nothing_about_it_is_known_yet() -> None:
-    link = succeeded(a_link(generation=2), event_id(3))
+    link = succeeded(a_link(generation=2), event_id(3), 3)
     assert (link.event_id, link.generation, link.etag, link.seal) == (event_id(3), 3, "", "")
     assert (link.paired, link.studio, link.calendar) == (True, content(), content())

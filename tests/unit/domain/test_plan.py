@@ -492,7 +492,7 @@ def test_an_unrecorded_entry_of_a_later_generation_is_taken_out_once_the_appoint
 def test_an_event_of_the_next_generation_takes_the_place_of_the_one_that_the_link_still_names() -> None:
     """Deleted there, edited here: entered again, the run died. Reading the item puts the successor into the link."""
     entered = an_event(generation=1, holds=B, seal=a_seal(B, previous="sealed"), etag="e5")
-    operation = decided(item(link=succeeded(a_link(A), event_id(1)), appointment=holding(B), event=entered))
+    operation = decided(item(link=succeeded(a_link(A), event_id(1), 1), appointment=holding(B), event=entered))
     assert operation.calendar is None
     assert operation.link is not None
     assert (operation.link.event_id, operation.link.generation, operation.link.etag) == (event_id(1), 1, "e5")

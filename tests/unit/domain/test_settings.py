@@ -4,9 +4,10 @@ from typing import Any
 
 import pytest
 
+from shared.domain.contract import read
 from shared.domain.errors import Park
 from shared.domain.reasons import Reason
-from shared.domain.settings import Studio, StudioSync, User, UserSync, read_settings, why_not
+from shared.domain.settings import Studio, StudioSync, User, UserSync, why_not
 
 
 def a_studio(**fields: Any) -> Studio:
@@ -21,13 +22,13 @@ STUDIO = {"edition": "professional", "time_zone": "Europe/Berlin"}
 
 
 def test_a_studio_that_says_nothing_has_the_contracts_defaults() -> None:
-    sync = read_settings(Studio, STUDIO).sync
+    sync = read(STUDIO, Studio).sync
     assert (sync.enabled, sync.interval_minutes, sync.notify_on) == (True, 10, "failures")
     assert (sync.clash_policy, sync.past_days, sync.notify_email) == ("studio", 90, None)
 
 
 def test_a_user_that_says_nothing_has_the_contracts_defaults() -> None:
-    user = read_settings(User, {})
+    user = read({}, User)
     assert (user.role, user.schedulable, user.connection) == ("staff", False, None)
     sync = user.sync
     ticked = {name for name in UserSync.__struct_fields__ if getattr(sync, name) is True}
@@ -36,12 +37,12 @@ def test_a_user_that_says_nothing_has_the_contracts_defaults() -> None:
 
 
 def test_null_has_the_default_too_at_every_depth() -> None:
-    assert read_settings(Studio, {**STUDIO, "name": None, "sync": {"past_days": None}}) == read_settings(Studio, STUDIO)
-    assert read_settings(User, {"sync": None, "connection": None}) == read_settings(User, {})
+    assert read({**STUDIO, "name": None, "sync": {"past_days": None}}, Studio) == read(STUDIO, Studio)
+    assert read({"sync": None, "connection": None}, User) == read({}, User)
 
 
 def test_unknown_settings_are_nobodys_business() -> None:
-    assert read_settings(User, {"sync": {"colour": "red"}, "shoe_size": 44}) == User()
+    assert read({"sync": {"colour": "red"}, "shoe_size": 44}, User) == User()
 
 
 @pytest.mark.parametrize(
@@ -63,7 +64,7 @@ def test_a_studios_misfit_names_its_field_and_what_was_expected(
     fields: dict[str, Any], field: str, expected: str
 ) -> None:
     with pytest.raises(Park) as parked:
-        read_settings(Studio, {**STUDIO, **fields})
+        read({**STUDIO, **fields}, Studio)
     assert (parked.value.reason, parked.value.field) == (Reason.INVALID, field)
     assert expected in parked.value.detail
 
@@ -71,13 +72,13 @@ def test_a_studios_misfit_names_its_field_and_what_was_expected(
 @pytest.mark.parametrize("missing", ["edition", "time_zone"])
 def test_a_field_that_is_missing_is_named_as_well(missing: str) -> None:
     with pytest.raises(Park) as parked:
-        read_settings(Studio, {key: value for key, value in STUDIO.items() if key != missing})
+        read({key: value for key, value in STUDIO.items() if key != missing}, Studio)
     assert parked.value.field == missing
 
 
 def test_the_interval_may_be_a_minute_or_a_day() -> None:
     for minutes in (1, 1440):
-        assert read_settings(Studio, {**STUDIO, "sync": {"interval_minutes": minutes}}).sync.interval_minutes == minutes
+        assert read({**STUDIO, "sync": {"interval_minutes": minutes}}, Studio).sync.interval_minutes == minutes
 
 
 def test_nothing_stands_in_the_way_of_a_schedulable_user_who_wants_it() -> None:
