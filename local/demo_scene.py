@@ -7,7 +7,6 @@ import dataclasses
 import datetime as dt
 import functools
 import json
-import os
 import pathlib
 import re
 from collections.abc import Callable
@@ -139,8 +138,6 @@ def populated(scene: Scene) -> bool:
 def emulator_name() -> str:
     """With its version, where its installer has left word of it."""
     name = "Google's Firestore emulator"
-    if os.environ.get("FIRESTORE_EMULATOR_HOST"):
-        return f"{name}, started by somebody else,"
     jar = find_jar()
     in_name = re.search(r"-v(\d[\d.]*\d)\.jar$", jar.name)  # The Firebase tools' copy.
     if in_name:

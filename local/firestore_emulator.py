@@ -37,10 +37,10 @@ class EmulatorFailedError(RuntimeError):
 
 
 class FirestoreEmulator:
-    """One emulator; the one that ``FIRESTORE_EMULATOR_HOST`` names, if set, and then neither started nor stopped.
+    """One emulator of our own, or the one that ``FIRESTORE_EMULATOR_HOST`` names, then neither started nor stopped.
 
-    `functions_emulator` is the ``127.0.0.1:PORT`` to which triggers are posted (an emulator that others started must
-    have been given it by them).
+    `functions_emulator` is the ``127.0.0.1:PORT`` to which triggers are posted. It can be told to an emulator only when
+    it starts, so with it there is always one of our own.
     """
 
     def __init__(self, functions_emulator: str | None = None) -> None:
@@ -59,7 +59,7 @@ class FirestoreEmulator:
             EmulatorFailedError: it ended, or did not answer in time.
         """
         given = os.environ.get("FIRESTORE_EMULATOR_HOST")
-        if given:
+        if given and self._functions_emulator is None:
             self.host = given
             self._wait_until_ready()
             return

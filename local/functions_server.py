@@ -157,7 +157,10 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--functions", default=",".join(FUNCTIONS), help="names, separated by commas")
     parser.add_argument("--source", type=pathlib.Path, default=SOURCE, help="the folder of their files")
+    parser.add_argument("--until-input-ends", action="store_true", help="stop when whoever started this has gone")
     options = parser.parse_args(arguments)
+    if options.until_input_ends:
+        threading.Thread(target=_leave_with_starter, daemon=True).start()
     server = FunctionsServer(
         options.functions.split(","), options.port, source=options.source, log=lambda line: print(line, flush=True)
     )
@@ -169,6 +172,12 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, leave)
     print(f"serving at {server.url}", flush=True)
     server.serve_forever()
+
+
+def _leave_with_starter() -> None:
+    """Standard input ends when the process at its other end does, however that came about."""
+    sys.stdin.read()
+    os._exit(0)
 
 
 if __name__ == "__main__":

@@ -131,8 +131,9 @@ class Stack:
 
     def _start(self) -> None:
         for part in (self.google, self.tasks, self.secrets, self.triggers, self.emulator):
-            part.start()
+            # First: an interrupt in the middle of a start must not leave anything behind.
             self._running.callback(part.stop)
+            part.start()
         self.google.add_oauth_client(OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, [self.redirect_uri], "Studio Sync")
         for name in QUEUES:
             self.tasks.create_queue(self.project, LOCATION, name)
@@ -147,10 +148,12 @@ class Stack:
     def _start_functions(self) -> None:
         port = self.functions_url.rpartition(":")[2]
         command = [sys.executable, "-m", "local.functions_server", "--port", port, "--functions", ",".join(FUNCTIONS)]
+        command += ["--until-input-ends"]
         self._functions = subprocess.Popen(
             command,
             cwd=ROOT,
             env={**os.environ, **self.environment(), "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -235,8 +235,8 @@ class Store(Protocol):
 
     def all_links(self, connection_id: str) -> dict[str, Link]: ...
 
-    def parked(self, connection_id: str) -> frozenset[str]:
-        """Ids of the items parked."""
+    def parked(self, connection_id: str) -> dict[str, str | None]:
+        """Ids of the items parked, each with the id of its event where it has one."""
         ...
 
     def appointments(self, studio_id: str, appointment_ids: Sequence[str]) -> dict[str, Stored[Document]]: ...

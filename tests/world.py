@@ -163,7 +163,8 @@ class World:
 
     def events(self, user_id: str) -> list[dict[str, Any]]:
         """The user's calendar as its owner sees it."""
-        return self.person(user_id).events()
+        events: list[dict[str, Any]] = self.person(user_id).events()
+        return events
 
     def titles(self, user_id: str) -> list[str]:
         return sorted(event.get("summary", "") for event in self.events(user_id))

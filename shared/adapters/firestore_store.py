@@ -146,11 +146,10 @@ class FirestoreStore:
         # Written again since, or removed by a run that died after this: both are as they should be.
         self._each(entries, remove, fine={_OK, _FAILED_PRECONDITION, _NOT_FOUND})
 
-    def parked(self, connection_id: str) -> frozenset[str]:
+    def parked(self, connection_id: str) -> dict[str, str | None]:
+        query = self._connection(connection_id).collection("parked").select(["event_id"])
         with _errors():
-            return frozenset(
-                found.id for found in self._connection(connection_id).collection("parked").select([]).stream()
-            )
+            return {found.id: (found.to_dict() or {}).get("event_id") for found in query.stream()}
 
     # --- links -------------------------------------------------------------------------------------------------------
 

@@ -215,6 +215,8 @@ class GoogleCalendar:
             return Event(id=write.event_id) if isinstance(write, Delete) else read_event(outcome, self._connection_id)
         if isinstance(write, Delete) and outcome.status_code in {404, 410}:
             return Event(id=write.event_id)
+        if isinstance(write, Insert) and outcome.status_code == 404:  # noqa: PLR2004 - what else could be missing
+            raise CalendarGone("the calendar was not found")
         error = _error(outcome)
         if isinstance(error, Stop):
             raise error

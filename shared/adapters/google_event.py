@@ -48,7 +48,7 @@ def _content(resource: Mapping[str, Any]) -> tuple[Content | None, Reason | None
         return None, Reason.REPEATING, "recurrence" if "recurrence" in resource else "recurringEventId"
     try:
         when = _when(resource["start"], resource["end"])
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError) as error:
         return None, Reason.INVALID, f"start or end: {type(error).__name__}"
     content = Content(
         title=str(resource.get("summary", "")),

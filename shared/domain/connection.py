@@ -50,11 +50,15 @@ class Cursors(msgspec.Struct, frozen=True):
 
 
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
-    """A push channel. Stored before it is asked for; `expires_at` is known once Google has answered."""
+    """A push channel. Stored before it is asked for; `expires_at` is known once Google has answered.
 
-    id: str
+    `retry_at` stands where Google refused one: not every calendar can be watched, and asking costs a call.
+    """
+
+    id: str = ""
     resource_id: str | None = None
     expires_at: dt.datetime | None = None
+    retry_at: dt.datetime | None = None
 
 
 class Populate(msgspec.Struct, frozen=True, kw_only=True):
@@ -81,7 +85,8 @@ class Populated(msgspec.Struct, frozen=True):
 class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from": "from"}):
     """``connections/{connection_id}``: one user's tie to one calendar of one account.
 
-    A document in Firestore whose fields are updated one by one; fields unknown here are kept.
+    A document in Firestore whose fields are updated one by one; fields unknown here are kept. `not_before` is a pause
+    that the provider asked for: wishes wait for its end.
     """
 
     studio_id: str
@@ -95,6 +100,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
     since: dt.datetime
     window_from: dt.datetime
     next_sync_at: dt.datetime | None = None
+    not_before: dt.datetime | None = None
     attempted_at: dt.datetime | None = None
     synced_at: dt.datetime | None = None
     lease: Lease | None = None
@@ -108,6 +114,10 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
 
     def held_by_another(self, holder: str, now: dt.datetime) -> bool:
         return self.lease is not None and self.lease.holder != holder and self.lease.expires_at > now
+
+    def soonest(self, now: dt.datetime) -> dt.datetime:
+        """When a run that is wished now may start."""
+        return now if self.not_before is None else max(now, self.not_before)
 
     def due(self, now: dt.datetime) -> bool:
         return self.next_sync_at is not None and self.next_sync_at <= now

@@ -150,10 +150,9 @@ def _paired_so_far(item: Item, link: Link, here: Content | None, there: Event | 
 def _studio_side(item: Item, rules: Rules) -> Content | None:
     if item.misfit is not None:
         raise item.misfit
-    appointment = item.appointment
-    if appointment is None or appointment.cancelled or rules.user_id not in appointment.user_ids:
+    if item.appointment is None or not is_here(item, rules):
         return None
-    return appointment.content()
+    return item.appointment.content()
 
 
 def _unfit_event(item: Item, event: Event, reason: Reason, rules: Rules) -> Operation:
@@ -187,8 +186,19 @@ def _enter_calendar(item: Item, here: Content, rules: Rules) -> Operation:
     return _insert(item, here, rules, reason)
 
 
+def next_generation(item: Item) -> int:
+    """The generation of the next event that would be entered for an item."""
+    return item.next_generation if item.link is None else max(item.next_generation, item.link.generation + 1)
+
+
+def is_here(item: Item, rules: Rules) -> bool:
+    """Whether the appointment exists, is not cancelled, and this user is assigned."""
+    appointment = item.appointment
+    return appointment is not None and not appointment.cancelled and rules.user_id in appointment.user_ids
+
+
 def _insert(item: Item, here: Content, rules: Rules, reason: Reason) -> Operation:
-    generation = item.next_generation if item.link is None else max(item.next_generation, item.link.generation + 1)
+    generation = next_generation(item)
     event_id = identity.event(rules.connection_id, item.appointment_id, generation)
     seal = new_seal("" if item.link is None else item.link.seal, here, EVERY_UNIT, None)
     return Operation(

@@ -42,6 +42,7 @@ class Reason(enum.StrEnum):
     STUDIO_OFF = "studio_off"
     USER_OFF = "user_off"
     NOT_SCHEDULABLE = "not_schedulable"
+    SWITCHED = "switched"
 
     @property
     def text(self) -> str:
@@ -82,5 +83,6 @@ _TEXT = {
     Reason.EDITION: "The studio's edition does not include the sync: it needs standard, professional or enterprise.",
     Reason.STUDIO_OFF: "The sync is turned off for the whole studio.",
     Reason.USER_OFF: "The sync is turned off for this user.",
+    Reason.SWITCHED: "The user syncs with another calendar now; this one rests.",
     Reason.NOT_SCHEDULABLE: "Only users who can be scheduled sync; rooms and other resources never do.",
 }

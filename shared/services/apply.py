@@ -7,14 +7,14 @@ in the outbox, so that the cursor may pass it.
 import datetime as dt
 import functools
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any, TypeVar
 
 import msgspec
 
 from shared.domain.appointment import fields_of, owned_hash
-from shared.domain.connection import OutboxEntry, Parked
+from shared.domain.connection import LogEntry, OutboxEntry, Parked
 from shared.domain.content import Content
 from shared.domain.errors import Park, RateLimited, Retry, Stale, SyncError
 from shared.domain.event import Event, Insert
@@ -50,11 +50,12 @@ _Item = TypeVar("_Item")
 
 
 class Unfinished(msgspec.Struct, frozen=True):
-    """An item that stays to be done: it goes into the outbox. `unexpected` counts towards its tries."""
+    """An item that stays to be done: it goes into the outbox. `unexpected` counts towards its `tries` so far."""
 
     item: Item
     why: Exception
     unexpected: bool = False
+    tries: int = 0
 
 
 class Applier:
@@ -66,6 +67,8 @@ class Applier:
         self.run = run
         self.calendar = calendar
         self.rules = rules
+        self._put_off_so_far = 0
+        self._parked_stored = run.connection.parked
         self.on_stored: Callable[[int], None] = lambda _: None
         self.unfinished: list[Unfinished] = []
         self.slow_down: Retry | None = None
@@ -100,14 +103,15 @@ class Applier:
                 self._write(chunk, documents, rounds=ROUNDS)
         return True
 
-    def left_over(self, known: Mapping[str, OutboxEntry]) -> list[tuple[str, OutboxEntry]]:
-        """Outbox entries, by item id, for what is unfinished and not in the outbox (`known`, by item id) as it is.
+    def put_off(self, known: Mapping[str, OutboxEntry]) -> None:
+        """Enter what is unfinished into the outbox, so that a cursor or a page may pass it.
 
+        `known` is what was read of the outbox, by item id: an entry that is there as it should be is not written again.
         Where an event was part of the item, the entry is the event's own: the trigger's entry for the appointment
         would replace it, and with it the only trace of a change that the cursor has passed.
         """
-        result = []
-        for left in self.unfinished:
+        entries = []
+        for left in self.unfinished[self._put_off_so_far :]:
             event_id = None if left.item.event is None else left.item.event.id
             item_id = left.item.appointment_id if event_id is None else f"event:{event_id}"
             before = known.get(item_id)
@@ -117,16 +121,24 @@ class Applier:
                 appointment_id=left.item.appointment_id,
                 event_id=event_id,
                 at=left.item.changed_at or self.run.started_at,
-                tries=(0 if before is None else before.tries) + left.unexpected,
+                tries=left.tries + left.unexpected,
             )
-            result.append((item_id, entry))
-        return result
+            entries.append((self.run.connection_id, item_id, entry))
+        self._put_off_so_far = len(self.unfinished)
+        if entries:
+            self.run.ports.store.put_outbox(entries)
 
     @functools.cached_property
-    def parked(self) -> set[str]:
-        """Ids of the items parked so far; read only where the connection says that there are any."""
+    def parked(self) -> dict[str, str | None]:
+        """Item id to event id, where there is one, of what is parked; read only if the connection says there is any."""
         known = self.run.connection.parked
-        return set(self.run.ports.store.parked(self.run.connection_id)) if known else set()
+        return dict(self.run.ports.store.parked(self.run.connection_id)) if known else {}
+
+    def forget_parked(self, deleted: Collection[str]) -> None:
+        """Parked entries whose event was deleted in the calendar are no longer waiting for anything."""
+        gone = tuple(item_id for item_id, event_id in self.parked.items() if event_id in deleted)
+        if gone:
+            self._settle([Settlement(unpark=gone)], [])
 
     def _write(self, operations: Sequence[Operation], documents: Documents, rounds: int) -> None:
         leaving = [link for operation in operations if (link := before_deleting(operation)) is not None]
@@ -146,11 +158,11 @@ class Applier:
                 case Park():
                     done.append((Operation(item=operation.item, reason=outcome.reason, parked=outcome), None))
                 case _:
-                    self._put_off(operation, outcome)
+                    self._later(operation, outcome)
         self._store(done, documents, rounds)
         self._decide_afresh(again, rounds)
 
-    def _put_off(self, operation: Operation, why: SyncError) -> None:
+    def _later(self, operation: Operation, why: SyncError) -> None:
         self.unfinished.append(Unfinished(operation.item, why))
         if isinstance(why, RateLimited) or (isinstance(why, Retry) and self.slow_down is None):
             self.slow_down = why
@@ -162,10 +174,8 @@ class Applier:
         entries = [log_entry(operation) for operation, _ in done if operation.calendar is None or not operation.lost]
         for operation, _ in done:
             self.run.count(operation.reason.value)
-        if len(self.parked) != self.run.connection.parked:
-            self.run.note(parked=len(self.parked))
         self.on_stored(len(done))
-        stale = self.run.settle(settlements, entries)
+        stale = self._settle(settlements, entries)
         refused = {id(settlement) for settlement in stale}
         again = [
             operation
@@ -173,6 +183,18 @@ class Applier:
             if operation.more or id(settlement) in refused
         ]
         self._decide_afresh(again, rounds)
+
+    def _settle(self, settlements: Sequence[Settlement], entries: Sequence[LogEntry]) -> list[Settlement]:
+        """Store, and keep the connection's count of what is parked with it; gives the settlements that were stale."""
+        expected = _parked_after(self.parked, settlements)
+        if len(expected) != self._parked_stored:
+            self.run.note(parked=len(expected))
+        stale = self.run.settle(settlements, entries)
+        self.parked = _parked_after(self.parked, [one for one in settlements if one not in stale])
+        if stale and len(self.parked) != len(expected):
+            self.run.note(parked=len(self.parked))
+        self._parked_stored = len(self.parked)
+        return stale
 
     def _decide_afresh(self, operations: Sequence[Operation], rounds: int) -> None:
         """Read what the operations were about again, from both sides, and decide and apply once more."""
@@ -189,6 +211,7 @@ class Applier:
         asked = [event_id for event_id in event_ids.values() if event_id is not None]
         events = {event.id: event for event in self.calendar.get(asked)} if asked else {}
         items = []
+        burnt = 0
         for operation in operations:
             appointment_id = operation.item.appointment_id
             event = events.get(event_ids[appointment_id] or "")
@@ -196,6 +219,7 @@ class Applier:
             if isinstance(operation.calendar, Insert) and event is not None and event.deleted:
                 # Its id is burnt: never usable again in this calendar. What was known of the pair still holds.
                 event, generation = operation.item.event, _generation(operation) + 1
+                burnt += 1
             items.append(
                 item(
                     run.connection_id,
@@ -207,6 +231,8 @@ class Applier:
                     generation,
                 )
             )
+        # A burnt id is progress, as the next one is another: only other surprises count.
+        rounds += 1 if burnt == len(operations) else 0
         fresh = [operation for operation in self.plan(items) if operation.tells]
         self._store([(operation, None) for operation in fresh if operation.calendar is None], documents, rounds - 1)
         outward = [operation for operation in fresh if operation.calendar is not None]
@@ -216,10 +242,8 @@ class Applier:
     def _settlement(self, operation: Operation, stored: Event | None, documents: Documents) -> Settlement:
         item_id = operation.item.appointment_id
         if operation.parked is not None:
-            self.parked.add(item_id)
             return Settlement(park=(item_id, _parked(operation, self.rules.now)))
         unpark = (item_id,) if item_id in self.parked else ()
-        self.parked.discard(item_id)
         return Settlement(
             link=agreed(operation, stored), studio=self._studio_write(operation, documents), unpark=unpark
         )
@@ -268,7 +292,7 @@ class Applier:
             park = Park(Reason.UNEXPECTED, "", type(error).__name__)
             operations.append(Operation(item=one, reason=Reason.UNEXPECTED, parked=park))
         else:
-            self.unfinished.append(Unfinished(one, error, unexpected=True))
+            self.unfinished.append(Unfinished(one, error, unexpected=True, tries=tries))
 
 
 def _event_id(operation: Operation, links: Mapping[str, Any]) -> str | None:
@@ -282,6 +306,16 @@ def _event_id(operation: Operation, links: Mapping[str, Any]) -> str | None:
 
 def _generation(operation: Operation) -> int:
     return operation.link.generation if operation.link is not None else operation.item.next_generation
+
+
+def _parked_after(parked: Mapping[str, str | None], settlements: Iterable[Settlement]) -> dict[str, str | None]:
+    after = dict(parked)
+    for settlement in settlements:
+        for item_id in settlement.unpark:
+            after.pop(item_id, None)
+        if settlement.park is not None:
+            after[settlement.park[0]] = settlement.park[1].event_id
+    return after
 
 
 def _parked(operation: Operation, now: dt.datetime) -> Parked:

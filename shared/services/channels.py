@@ -16,6 +16,8 @@ from shared.services.wishes import wish
 
 # Google has no renewal: a new channel is opened while the old one still has this long.
 RENEW_BEFORE = dt.timedelta(hours=24)
+# How long a refusal to watch a calendar is believed.
+ASK_AGAIN = dt.timedelta(hours=12)
 
 
 class ForgedError(Exception):
@@ -48,7 +50,11 @@ def live(connection: Connection, now: dt.datetime) -> bool:
 
 def needs_new(connection: Connection, now: dt.datetime) -> bool:
     channel = connection.channel
-    return channel is None or channel.expires_at is None or channel.expires_at < now + RENEW_BEFORE
+    if channel is None:
+        return True
+    if channel.retry_at is not None and channel.retry_at > now:
+        return False
+    return channel.expires_at is None or channel.expires_at < now + RENEW_BEFORE
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
@@ -78,6 +84,6 @@ def notified(notification: Notification, *, key: bytes, store: Store, tasks: Tas
 
 def _current(channel: Channel | None, notification: Notification) -> bool:
     """A channel stored but not yet answered for has no resource id: its first notifications may come that early."""
-    if channel is None or channel.id != notification.channel_id:
+    if channel is None or not channel.id or channel.id != notification.channel_id:
         return False
     return channel.resource_id in {None, notification.resource_id}

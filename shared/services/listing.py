@@ -56,6 +56,7 @@ class Listing:
             if not self._settle_page(page.events, window, links, tries, seen):
                 return False
             self.run.learn_zone(page.time_zone)
+            self.applier.put_off(entries)
             self._move_on(page)
         return self._settle_studio(window, links, entries, tries, seen)
 
@@ -109,15 +110,9 @@ class Listing:
     ) -> bool:
         """What the listing did not meet: appointments without an event, edits whose trigger was lost, the outbox."""
         changed_at = {entry.appointment_id: entry.at for entry in entries.values() if entry.appointment_id is not None}
-        asked = [entry.event_id for entry in entries.values() if entry.event_id is not None]
-        events = {event.id: event for event in self.calendar.get(asked)} if asked else {}
-        event_of = {
-            entry.appointment_id: events.get(entry.event_id)
-            for entry in entries.values()
-            if entry.appointment_id is not None and entry.event_id is not None
-        }
-        documents = self._with(window, list(changed_at))
-        wanted = [one for one in dict.fromkeys([*window, *changed_at]) if one not in seen]
+        event_of = self._asked_for(entries, links, seen)
+        documents = self._with(window, [*changed_at, *event_of])
+        wanted = [one for one in dict.fromkeys([*window, *changed_at, *event_of]) if one not in seen]
         items = [
             item(
                 self.run.connection_id, one, documents.get(one), links.get(one), event_of.get(one), changed_at.get(one)
@@ -125,6 +120,29 @@ class Listing:
             for one in wanted
         ]
         return self._settle(items, documents, tries)
+
+    def _asked_for(
+        self, entries: Mapping[str, OutboxEntry], links: Mapping[str, Link], seen: set[str]
+    ) -> dict[str, Event]:
+        """Events read one by one, by appointment: left from an earlier run, or paired but missing from the listing.
+
+        That an event is missing proves nothing by itself: a page may have been short. In a first sync nothing was
+        paired before, so nothing can be missing.
+        """
+        asked = {
+            entry.event_id: entry.appointment_id
+            for entry in entries.values()
+            if entry.event_id is not None and entry.appointment_id is not None
+        }
+        if self.run.connection.synced_at is not None:
+            asked |= {
+                link.event_id: appointment_id
+                for appointment_id, link in links.items()
+                if link.paired and appointment_id not in seen
+                if link.ends_at is not None and link.ends_at > self.window_from
+            }
+        events = self.calendar.get(list(asked)) if asked else []
+        return {asked[event.id]: event for event in events}
 
     def _settle(self, items: Sequence[Item], documents: Documents, tries: Mapping[str, int], expected: int = 0) -> bool:
         """Decide and apply. `expected`: how many more items are known to follow (for the progress shown)."""

@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from shared.domain.connection import Connection, Lease, LogEntry
-from shared.domain.errors import LeaseLost, Retry, Stale, Unavailable
+from shared.domain.errors import LeaseLost, RateLimited, Retry, Stale, Unavailable
 from shared.domain.reasons import Reason
 from shared.ports import Calendars, Clock, Document, RunLog, Settlement, Store, Tasks, Version
 from shared.services.wishes import RUNNABLE, sync_task
@@ -26,6 +26,12 @@ SLICE = dt.timedelta(minutes=4)
 LEASE = dt.timedelta(minutes=10)
 
 ATTEMPTS = 5
+
+# States other than "paused" that a reason leads to.
+_STATES = {Reason.ACCESS_LOST: "needs_reauth", Reason.SWITCHED: "resting"}
+# Reasons that a person changes by changing a setting, and how often to look whether it has been.
+_SETTINGS = frozenset({Reason.EDITION, Reason.STUDIO_OFF, Reason.USER_OFF, Reason.NOT_SCHEDULABLE, Reason.INVALID})
+LOOK_AGAIN = dt.timedelta(hours=1)
 
 # Backoff for a connection that is rate limited or whose provider does not answer: doubled with each failure.
 FIRST_WAIT = dt.timedelta(seconds=30)
@@ -107,7 +113,7 @@ class Run:
                 due = wished if due is None else min(wished, due)
                 if next_sync_at is None:
                     fields, user_fields = {}, None
-            changes = {**self._noted, **fields, "lease": None, "next_sync_at": due}
+            changes = {"not_before": None, **self._noted, **fields, "lease": None, "next_sync_at": due}
             try:
                 self.ports.store.update_connection(
                     self.connection_id, self._version, changes, user=user, user_fields=user_fields
@@ -124,18 +130,25 @@ class Run:
         """Give the lease back after trouble that passes by itself; the wait doubles with each failure in a row."""
         failures = self.connection.failures + 1
         wait = min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)
-        if why.retry_after is not None:
-            wait = max(wait, why.retry_after)
         changes = {**(fields or {}), "failures": failures}
+        if isinstance(why, RateLimited):
+            # A wish may bring any other wait forward, but not a pause that the provider asked for.
+            wait = why.retry_after if why.retry_after is not None else wait
+            changes["not_before"] = self.ports.clock.now() + wait
         self.release(changes, self.ports.clock.now() + wait, user_fields=user_fields)
 
     def stop(self, reason: Reason) -> None:
-        """Give the lease back for good: a person must act first. Nothing is enqueued until then."""
-        state = "needs_reauth" if reason is Reason.ACCESS_LOST else "paused"
+        """Give the lease back for good: a person must act first, and nothing is enqueued until then.
+
+        What was paused by a setting is looked at again after a while: not every setting has a trigger that tells.
+        """
+        state = _STATES.get(reason, "paused")
         fields = {"state": state, "state_reason": reason.value}
         shown = {"connection.state": state, "connection.reason": reason.value}
         unchanged = self.connection.state == state and self.connection.state_reason == reason
-        self.release(fields, None, user_fields=None if unchanged or reason is Reason.USER_GONE else shown)
+        nobody = reason in {Reason.USER_GONE, Reason.STUDIO_GONE, Reason.SWITCHED}
+        again = self.ports.clock.now() + LOOK_AGAIN if reason in _SETTINGS else None
+        self.release(fields, again, user_fields=None if unchanged or nobody else shown)
 
     def count(self, word: str) -> None:
         self.counts[word] = self.counts.get(word, 0) + 1
@@ -169,7 +182,9 @@ class Run:
         stored = self.ports.store.connection(self.connection_id)
         if stored is None or stored.value.lease is None or stored.value.lease.holder != self.id:
             raise LeaseLost(f"connection {self.connection_id} was taken over")
-        self.connection, self._version = stored.value, stored.version
+        # What this run knows of the connection otherwise is newer than what is stored.
+        self.connection = msgspec.structs.replace(self.connection, next_sync_at=stored.value.next_sync_at)
+        self._version = stored.version
 
     def _wish_meanwhile(self) -> dt.datetime | None:
         wished = self.connection.next_sync_at

@@ -9,22 +9,26 @@ the outbox.
 
 import datetime as dt
 import enum
+import logging
 from typing import Any
 
 import msgspec
 
-from shared.domain import contract
+from shared.domain import contract, identity
 from shared.domain.connection import Channel, OutboxEntry, Populate
 from shared.domain.errors import CursorExpired, LeaseLost, Park, Retry, Stop
 from shared.domain.event import Event
-from shared.domain.plan import Rules
+from shared.domain.plan import Rules, is_here, next_generation
+from shared.domain.reasons import Reason
 from shared.domain.settings import Studio, User, why_not
 from shared.ports import Calendar, Stored
 from shared.services import channels
 from shared.services.apply import Applier
-from shared.services.gather import gather
+from shared.services.gather import Gathered, gather
 from shared.services.listing import Listing
 from shared.services.run import Ports, Run, claim
+
+log = logging.getLogger(__name__)
 
 # Outbox entries looked at in one run; more are left for the next one, which follows at once.
 OUTBOX_PAGE = 500
@@ -71,6 +75,11 @@ def sync_calendar(connection_id: str, ports: Ports, push: Push) -> Outcome:
     except Retry as retry:
         run.retry_later(retry)
         return Outcome.LATER
+    except Exception:
+        # Nobody foresaw this. Without an answer the connection would lie still until the lease runs out.
+        log.exception("run failed unexpectedly", extra={"connection": connection_id, "run": run.id})
+        run.retry_later(Retry("unexpected"))
+        return Outcome.LATER
 
 
 def _settings(run: Run) -> tuple[Studio, User]:
@@ -79,6 +88,8 @@ def _settings(run: Run) -> tuple[Studio, User]:
     studio = None if documents[0] is None else contract.read(documents[0], Studio)
     user = None if documents[1] is None else contract.read(documents[1], User)
     reason = why_not(studio, user)
+    if reason is None and user is not None and user.connection is not None and user.connection.id != run.connection_id:
+        reason = Reason.SWITCHED
     if reason is not None:
         raise Park(reason)
     assert studio is not None and user is not None  # noqa: PT018, S101 - why_not has a reason where one is missing
@@ -120,15 +131,44 @@ class _Sync:
             events, cursor = self._changes(cursor)
         if not events and not entries:
             return self._finish({"cursors.calendar": cursor}, entries)
-        asked = {entry.value.event_id for entry in entries if entry.value.event_id is not None} - events.keys()
+        self.applier.forget_parked({event.id for event in events.values() if event.deleted})
+        asked = self._unread(entries) - events.keys()
         events |= {event.id: event for event in self.calendar.get(sorted(asked))} if asked else {}
         store, connection = self.run.ports.store, self.run.connection
         gathered = gather(store, self.run.connection_id, connection.studio_id, entries, list(events.values()))
+        if not read_calendar:
+            gathered = self._with_unrecorded(gathered)
         operations = self.applier.plan(gathered.items, _tries(entries))
         if not self.applier.apply(operations, gathered.documents):
             self.run.release({}, self.run.ports.clock.now())
             return Outcome.MORE
         return self._finish({"cursors.calendar": cursor}, entries)
+
+    def _unread(self, entries: list[Stored[OutboxEntry]]) -> set[str]:
+        """Events that must be read one by one: left from an earlier run, or parked and perhaps well again."""
+        left = {entry.value.event_id for entry in entries}
+        parked = {self.applier.parked.get(entry.value.appointment_id or "") for entry in entries}
+        return {event_id for event_id in left | parked if event_id is not None}
+
+    def _with_unrecorded(self, gathered: Gathered) -> Gathered:
+        """Where the calendar isn't read: events that a run entered, but died before it could say so.
+
+        Nothing else would ever find them if their appointment has been cancelled since.
+        """
+        rules = self.applier.rules
+        suspects = {
+            identity.event(rules.connection_id, one.appointment_id, next_generation(one)): one
+            for one in gathered.items
+            if one.event is None and not (one.link is not None and one.link.paired) and not is_here(one, rules)
+        }
+        if not suspects:
+            return gathered
+        found = {event.id: event for event in self.calendar.get(sorted(suspects)) if not event.deleted}
+        events = {one.appointment_id: found[event_id] for event_id, one in suspects.items() if event_id in found}
+        items = tuple(
+            msgspec.structs.replace(one, event=events.get(one.appointment_id, one.event)) for one in gathered.items
+        )
+        return Gathered(items, gathered.documents)
 
     def _changes(self, cursor: str) -> tuple[dict[str, Event], str | None]:
         events: dict[str, Event] = {}
@@ -162,8 +202,7 @@ class _Sync:
     ) -> Outcome:
         """Put what is unfinished into the outbox and take out what is done; then cursor, boxes, lease in one step."""
         run, store, now = self.run, self.run.ports.store, self.run.ports.clock.now()
-        if left := self.applier.left_over({entry.id: entry.value for entry in entries}):
-            store.put_outbox([(run.connection_id, item_id, entry) for item_id, entry in left])
+        self.applier.put_off({entry.id: entry.value for entry in entries})
         unfinished = {one.item.appointment_id for one in self.applier.unfinished}
         if done := [entry for entry in entries if entry.value.appointment_id not in unfinished]:
             store.clear_outbox(run.connection_id, done)
@@ -186,14 +225,16 @@ class _Sync:
 
     def _open_channel(self) -> None:
         """The channel is stored before it is asked for: its first notification may come before Google's answer."""
-        run = self.run
+        run, before = self.run, self.run.connection.channel
         channel = Channel(id=run.ports.new_id())
         run.note(channel=msgspec.to_builtins(channel))
         run.settle([])
         watch = self.calendar.watch(channel.id, channels.token(self.push.key, channel.id, run.connection_id))
         if watch is not None:
             channel = Channel(id=channel.id, resource_id=watch.resource_id, expires_at=watch.expires_at)
-            run.note(channel=msgspec.to_builtins(channel, builtin_types=(dt.datetime,)))
+        else:
+            channel = msgspec.structs.replace(before or Channel(), retry_at=run.started_at + channels.ASK_AGAIN)
+        run.note(channel=msgspec.to_builtins(channel, builtin_types=(dt.datetime,)))
         run.connection = msgspec.structs.replace(run.connection, channel=channel)
 
     def _interval(self) -> dt.timedelta:
@@ -231,4 +272,9 @@ def _populate_wanted(run: Run, user: User) -> Populate | None:
 
 
 def _tries(entries: list[Stored[OutboxEntry]]) -> dict[str, int]:
-    return {entry.value.appointment_id: entry.value.tries for entry in entries if entry.value.appointment_id}
+    """How often each appointment was tried in vain; it may have an entry of its own, and one of its event's."""
+    tries: dict[str, int] = {}
+    for entry in entries:
+        if entry.value.appointment_id is not None:
+            tries[entry.value.appointment_id] = max(tries.get(entry.value.appointment_id, 0), entry.value.tries)
+    return tries

@@ -33,13 +33,15 @@ def wish(connection_id: str, store: Store, tasks: Tasks, clock: Clock, seen: Sto
         if stored is None or stored.value.state not in RUNNABLE:
             return False
         now = clock.now()
-        if stored.value.due(now):
+        soonest = stored.value.soonest(now)
+        if stored.value.due(soonest):
             return True
         try:
-            store.update_connection(connection_id, stored.version, {"next_sync_at": now})
+            store.update_connection(connection_id, stored.version, {"next_sync_at": soonest})
         except Stale:
             continue
-        for _, error in tasks.enqueue([sync_task(connection_id, now)]):
+        at = soonest if soonest > now else None
+        for _, error in tasks.enqueue([sync_task(connection_id, soonest, at=at)]):
             extra = {"connection": connection_id, "error": type(error).__name__}
             log.warning("no task for a wish: the next tick carries it out", extra=extra)
         return True
