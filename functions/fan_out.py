@@ -1,6 +1,5 @@
 """Cloud Scheduler, every minute: a task for every connection that is due. Further pages call it through Cloud Tasks."""
 
-import datetime as dt
 import logging
 from typing import Any
 
@@ -24,7 +23,7 @@ def fan_out(request: flask.Request) -> dict[str, Any]:
     parts.callers.check(request.headers, settings["FAN_OUT_URL"], callers)
     body = http.json_body(request)
     scheduled = request.headers.get("X-CloudScheduler-ScheduleTime") or parts.clock.now().isoformat()
-    tick = http.text_field(body, "tick") if "tick" in body else scheduled
+    tick = str(body.get("tick") or scheduled)
     after = _after(body["after"]) if "after" in body else None
     done = enqueue_due(tick, after, parts.store, parts.tasks, parts.clock)
     counts = {"enqueued": done.enqueued, "failed": done.failed, "more": done.more}
@@ -32,8 +31,7 @@ def fan_out(request: flask.Request) -> dict[str, Any]:
     return counts
 
 
-def _after(body: Any) -> Due:
-    try:
-        return Due(http.text_field(body, "connection_id"), dt.datetime.fromisoformat(body["next_sync_at"]))
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise http.BadRequestError("after must have connection_id and next_sync_at (an instant)") from None
+def _after(place: Any) -> Due:
+    if not isinstance(place, dict):
+        raise http.BadRequestError("after must be an object with connection_id and next_sync_at")
+    return Due(http.id_field(place, "connection_id"), http.instant_field(place, "next_sync_at"))

@@ -19,7 +19,7 @@ def sync_user(request: flask.Request) -> dict[str, Any]:
     """Body: ``{"connection_id": ...}``. Answers 200 whatever came of the run: what is left is due again by itself."""
     settings = parts.settings
     parts.callers.check(request.headers, settings["SYNC_USER_URL"], {settings["TASKS_SERVICE_ACCOUNT"]})
-    connection_id = http.text_field(http.json_body(request), "connection_id")
+    connection_id = http.id_field(http.json_body(request), "connection_id")
     outcome = sync_calendar(connection_id, parts.run_ports, parts.push)
     log.info("run", extra={"connection": connection_id, "outcome": outcome.value})
     return {"outcome": outcome.value}

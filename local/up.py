@@ -11,10 +11,10 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
-from local.demo_edits import upcoming
-from local.demo_scene import Scene, account_of, connect, emulator_name, load, prepare
-from local.demo_studio import CONNECTED, OLENA, STUDIO_ID, STUDIO_NAME, USERS
-from local.demo_terminal import Terminal, end_now, stops_in_order
+from local.demo.edits import upcoming
+from local.demo.scene import Scene, account_of, connect, emulator_name, load, prepare
+from local.demo.studio import CONNECTED, OLENA, STUDIO_ID, STUDIO_NAME, USERS
+from local.demo.terminal import Terminal, end_now, stops_in_order
 from local.firestore_emulator import EmulatorFailedError, EmulatorMissingError
 from local.stack import FunctionsFailedError, Stack
 from shared.services.accounts import SCOPES

@@ -4,9 +4,11 @@ The only place that knows statuses. Callers inside our project prove themselves 
 verifies it in the cloud and on a laptop, where only the address of the certificates differs.
 """
 
+import datetime as dt
 import functools
 import json
 import logging
+import re
 import time
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, TypeVar
@@ -128,8 +130,23 @@ def json_body(request: flask.Request) -> dict[str, Any]:
     return body
 
 
-def text_field(body: Mapping[str, Any], name: str) -> str:
+def id_field(body: Mapping[str, Any], name: str) -> str:
+    """One of our own ids from a body: letters, digits, dashes and underscores."""
     value = body.get(name)
-    if not isinstance(value, str) or not value or "/" in value:
-        raise BadRequestError(f"the body must have a text field {name}")
+    if not isinstance(value, str) or not _ID.fullmatch(value):
+        raise BadRequestError(f"the body must have {name}: an id of 1 to 128 letters, digits, - and _")
     return value
+
+
+def instant_field(body: Mapping[str, Any], name: str) -> dt.datetime:
+    """An instant from a body, in UTC."""
+    try:
+        value = dt.datetime.fromisoformat(body[name])
+    except (KeyError, TypeError, ValueError):
+        value = None
+    if value is None or value.tzinfo is None:
+        raise BadRequestError(f"the body must have {name}: an instant such as 2026-05-01T10:00:00Z")
+    return value.astimezone(dt.UTC)
+
+
+_ID = re.compile(r"(?!__)[A-Za-z0-9_-]{1,128}", re.ASCII)

@@ -34,12 +34,12 @@ def relay(signer: Signer) -> Iterator[TriggerRelay]:
 
 @pytest.fixture(scope="session")
 def emulator(relay: TriggerRelay) -> Iterator[FirestoreEmulator]:
-    """Skips the test where no emulator is installed."""
+    """Ends the session where no emulator is installed: a green run that tested nothing would say too much."""
     made = FirestoreEmulator(relay.address)
     try:
         made.start()
     except EmulatorMissingError as missing:
-        pytest.skip(str(missing))
+        pytest.exit(str(missing), returncode=2)
     yield made
     made.stop()
 

@@ -16,6 +16,9 @@ class Behaviour:
     tombstone_details: bool = False
     # A change of reminders leaves `updated` (documented). Whether it changes the etag is not documented.
     reminders_change_etag: bool = True
+    # Whether importing an iCalUID that the calendar has, deleted or not, updates that event in place; if not, it is 409
+    # ``duplicate``. Not documented; users report both.
+    repeated_import_updates: bool = True
     # Whether the last page has a sync token though the listing was filtered or ordered by what no delta may repeat.
     sync_token_after_filters: bool = True
     # How long sync tokens live; None: for ever. "Expired for various reasons", without a number.

@@ -7,7 +7,7 @@ calendar's dictionary, which therefore is ordered by change. That makes a delta 
 import datetime as dt
 import itertools
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -20,6 +20,8 @@ from local.google.event_times import Span, span, zone
 # From the least to the most: https://developers.google.com/workspace/calendar/api/concepts/sharing
 ROLES = ("freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
 DEFAULT_REMINDERS = [{"method": "popup", "minutes": 10}]
+# What no change of an event touches.
+_FIXED = ("id", "htmlLink", "created", "iCalUID", "creator", "organizer", "privateCopy")
 _BASE32HEX = "0123456789abcdefghijklmnopqrstuv"
 
 
@@ -157,9 +159,10 @@ class Calendars:
         body: dict[str, Any],
         *,
         conference_version: int = 0,
-        organizer: str | None = None,
+        organizer: Mapping[str, Any] | None = None,
+        private_copy: bool = False,
     ) -> StoredEvent:
-        """A new event; `organizer` is the address of somebody else for an invitation."""
+        """A new event; `organizer` is somebody else for an invitation, whoever the body names for an import."""
         event_id = body.get("id") or "".join(secrets.choice(_BASE32HEX) for _ in range(26))
         event_rules.check_id(event_id)
         if body.get("id") and body.get("iCalUID"):
@@ -171,8 +174,8 @@ class Calendars:
             raise invalid("Invalid value for: a new event cannot be cancelled.", "status")
         fields, times = self._shaped(draft, calendar)
         people = {
-            "creator": _person(author.email, calendar.id),
-            "organizer": _person(organizer or calendar.id, calendar.id),
+            "creator": _person({"email": author.email}, calendar.id),
+            "organizer": _person(organizer or {"email": calendar.id}, calendar.id),
         }
         now = self._now().astimezone(dt.UTC)
         fixed = {
@@ -182,9 +185,47 @@ class Calendars:
             "iCalUID": body.get("iCalUID") or f"{event_id}@google.com",
             "sequence": 0,
             **people,
+            **({"privateCopy": True} if private_copy else {}),
         }
         calendar.used_ids.add(event_id)
         return self._store(calendar, fixed, fields, times, now)
+
+    def by_ical_uid(self, calendar: Calendar, ical_uid: str) -> StoredEvent | None:
+        """The event that was changed last of those with the iCalUID; a deleted one only if there is no other."""
+        same = [event for event in reversed(calendar.events.values()) if event.resource["iCalUID"] == ical_uid]
+        return min(same, key=lambda event: event.cancelled, default=None)
+
+    def bring_in(
+        self,
+        calendar: Calendar,
+        author: Account,
+        body: dict[str, Any],
+        before: StoredEvent | None,
+        *,
+        conference_version: int = 0,
+    ) -> StoredEvent:
+        """An import; `before` is what the calendar has of this iCalUID."""
+        organizer = body.get("organizer")
+        if before is None:
+            return self.insert(
+                calendar,
+                author,
+                body,
+                conference_version=conference_version,
+                organizer=organizer,
+                private_copy=True,
+            )
+        if not self._behaviour.repeated_import_updates:
+            raise known("duplicate")
+        return self.change(
+            calendar,
+            before.resource["id"],
+            body,
+            None,
+            whole=True,
+            conference_version=conference_version,
+            organizer=organizer or {"email": calendar.id},
+        )
 
     def change(
         self,
@@ -195,8 +236,12 @@ class Calendars:
         *,
         whole: bool,
         conference_version: int = 0,
+        organizer: Mapping[str, Any] | None = None,
     ) -> StoredEvent:
-        """PATCH, or PUT if `whole`. A deleted event comes back with status ``confirmed``, PUT's default."""
+        """PATCH, or PUT if `whole`. A deleted event comes back with status ``confirmed``, PUT's default.
+
+        An import says who the `organizer` is, and may therefore change what belongs to the organizer.
+        """
         before = self.event(calendar, event_id)
         resource = before.resource
         _check_precondition(resource, if_match)
@@ -213,9 +258,14 @@ class Calendars:
         base = {"eventType": resource["eventType"]} if whole else event_rules.draft_of(resource)
         fields, times = self._shaped(event_rules.merged(base, given), calendar)
         event_rules.check_immutable(resource, fields)
-        event_rules.check_organizer(resource, fields, calendar.id)
-        reminders_only = event_rules.only_reminders_differ(resource, fields)
-        fixed = {name: resource[name] for name in ("id", "htmlLink", "created", "iCalUID", "creator", "organizer")}
+        fixed = {name: resource[name] for name in _FIXED if name in resource}
+        if organizer is None:
+            event_rules.check_organizer(resource, fields, calendar.id)
+        else:
+            fixed["organizer"] = _person(organizer, calendar.id)
+        reminders_only = (
+            event_rules.only_reminders_differ(resource, fields) and fixed["organizer"] == resource["organizer"]
+        )
         fixed["sequence"] = resource["sequence"] + event_rules.moved(resource, fields)
         now = before.updated if reminders_only else self._now().astimezone(dt.UTC)
         etag = resource["etag"] if reminders_only and not self._behaviour.reminders_change_etag else None
@@ -272,8 +322,10 @@ def check_changed(resource: dict[str, Any], if_none_match: str | None) -> None:
         raise ApiError(304, "notModified", "Not Modified")
 
 
-def _person(email: str, own: str) -> dict[str, Any]:
-    return {"email": email} | ({"self": True} if email == own else {})
+def _person(given: Mapping[str, Any], own: str) -> dict[str, Any]:
+    """As given; but `self` is read-only: Google writes it."""
+    shown = {name: value for name, value in given.items() if value is not None and name != "self"}
+    return shown | ({"self": True} if shown.get("email") == own else {})
 
 
 def _timestamp(moment: dt.datetime) -> str:

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from local.google.accounts import Account
-from local.google.calendar import DEFAULT_REMINDERS, ROLES, Calendar, Calendars, Entry, check_changed
+from local.google.calendar import DEFAULT_REMINDERS, ROLES, Calendar, Calendars, Entry, StoredEvent, check_changed
 from local.google.errors import invalid, known, not_simulated
 from local.google.event_list import FORM_ONLY, Listings, visible
-from local.google.event_rules import is_private
+from local.google.event_rules import check_import, is_private
 from local.google.event_times import zone
 from local.google.push import Push
 
@@ -49,6 +49,7 @@ class CalendarApi:
             "calendar.events.list": self._list_events,
             "calendar.events.get": self._get,
             "calendar.events.insert": self._insert,
+            "calendar.events.import": self._import,
             "calendar.events.patch": lambda call: self._change(call, whole=False),
             "calendar.events.update": lambda call: self._change(call, whole=True),
             "calendar.events.delete": self._delete,
@@ -103,6 +104,15 @@ class CalendarApi:
         event = self._calendars.insert(calendar, call.account, call.body, conference_version=version)
         return self._shown(call, entry, event.resource)
 
+    def _import(self, call: Call) -> dict[str, Any]:
+        calendar, entry = self._writable(call)
+        check_import(call.body)
+        before = self._calendars.by_ical_uid(calendar, call.body["iCalUID"])
+        _refuse_private(entry, before)
+        version = call.query.get("conferenceDataVersion", 0)
+        event = self._calendars.bring_in(calendar, call.account, call.body, before, conference_version=version)
+        return self._shown(call, entry, event.resource)
+
     def _change(self, call: Call, *, whole: bool) -> dict[str, Any]:
         calendar, entry = self._writable(call)
         event = self._calendars.change(
@@ -135,10 +145,7 @@ class CalendarApi:
         _refuse_max_attendees(call)
         calendar = self._calendars.to_write(call.account, call.path["calendarId"])
         _, entry = self._calendars.find(call.account, calendar.id)
-        event = calendar.events.get(call.path.get("eventId", ""))
-        # "The user can't modify private events" (calendarList.list, minAccessRole).
-        if entry.role == "writerWithoutPrivateAccess" and event is not None and is_private(event.resource):
-            raise known("requiredAccessLevel")
+        _refuse_private(entry, calendar.events.get(call.path.get("eventId", "")))
         return calendar, entry
 
     @staticmethod
@@ -149,6 +156,12 @@ class CalendarApi:
 def _refuse_max_attendees(call: Call) -> None:
     if "maxAttendees" in call.query:
         raise not_simulated("maxAttendees")
+
+
+def _refuse_private(entry: Entry, event: StoredEvent | None) -> None:
+    """403 where "the user can't modify private events" (calendarList.list, minAccessRole)."""
+    if entry.role == "writerWithoutPrivateAccess" and event is not None and is_private(event.resource):
+        raise known("requiredAccessLevel")
 
 
 def _common(calendar: Calendar) -> dict[str, Any]:

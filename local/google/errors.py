@@ -97,9 +97,9 @@ def invalid(message: str, location: str | None = None, *, reason: str = "invalid
     return ApiError(400, reason, message, location_type="parameter" if location else None, location=location)
 
 
-def required(message: str) -> ApiError:
-    """400 about something that is missing."""
-    return ApiError(400, "required", message)
+def required(message: str, location: str | None = None) -> ApiError:
+    """400 about something that is missing; `location` names it."""
+    return invalid(message, location, reason="required")
 
 
 def not_simulated(what: str) -> ApiError:

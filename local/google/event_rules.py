@@ -71,6 +71,18 @@ def check_id(event_id: str) -> None:
         raise invalid("Invalid resource id value.", "id")
 
 
+def check_import(body: Mapping[str, Any]) -> None:
+    """What an import needs, and what it may not have (events.import)."""
+    for name in ("iCalUID", "start", "end"):
+        if not body.get(name):
+            raise required(f"Missing {name}.", name)
+    if body.get("id"):
+        raise invalid("Only one of id and iCalUID may be given.", "id")
+    # Also documented, as deprecated: the type is changed to ``default``. Better refused than lost.
+    if body.get("eventType") not in {None, "default"}:
+        raise invalid("Only events of type default can be imported.", "eventType")
+
+
 def draft_of(resource: Mapping[str, Any]) -> dict[str, Any]:
     """The writable part of a stored event, to patch."""
     return {name: resource[name] for name in WRITABLE if name in resource}

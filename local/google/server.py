@@ -159,7 +159,7 @@ class GoogleSimulator:
             if account is None:
                 raise ValueError(f"no account {email}")
             calendar, _ = self._calendars.find(account, calendar_id or email)
-            return self._calendars.insert(calendar, account, fields, organizer=organizer).resource
+            return self._calendars.insert(calendar, account, fields, organizer={"email": organizer}).resource
 
     def remove_app_access(self, email: str, client_id: str) -> None:
         """The person removes the app in their account's security settings: all of the project's tokens die."""

@@ -17,101 +17,24 @@ means: not deleted. `decide` is pure: a preview, a dry run and the log are the s
 
 import datetime as dt
 
-import msgspec
-
 from shared.domain import identity
-from shared.domain.appointment import Appointment
-from shared.domain.content import UNITS, Content, Unit
+from shared.domain.content import UNITS, Content
 from shared.domain.errors import Park
-from shared.domain.event import CalendarWrite, Delete, Event, Insert, Patch
+from shared.domain.event import Delete, Event, Insert, Patch
 from shared.domain.link import Link, buried, new_seal
-from shared.domain.merge import Base, Lost, Merged, Side, clash_winner, merge
+from shared.domain.merge import Base, Merged, Side, clash_winner, merge
+from shared.domain.operation import (
+    CancelAppointment,
+    CreateAppointment,
+    Item,
+    Operation,
+    Rules,
+    StudioWrite,
+    UpdateAppointment,
+)
 from shared.domain.reasons import Reason
-from shared.domain.settings import ClashPolicy
 
 EVERY_UNIT = frozenset(UNITS)
-
-
-class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What `decide` must know of connection, studio and user."""
-
-    connection_id: str
-    studio_id: str
-    user_id: str
-    now: dt.datetime
-    since: dt.datetime
-    window_from: dt.datetime
-    calendar_populated: bool = False
-    studio_populated: bool = False
-    two_way: bool = False
-    clash_policy: ClashPolicy = "studio"
-
-
-class Item(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything known about one pair, or about what may become one.
-
-    `event` is None where the calendar was not asked: then it is taken to be as last agreed, and the write, which is
-    conditional on that, tells if it is not. `misfit` says why the document could not be read as an appointment.
-    `next_generation` is the first event id that is not known to be used up.
-    """
-
-    appointment_id: str
-    appointment: Appointment | None = None
-    event: Event | None = None
-    link: Link | None = None
-    misfit: Park | None = None
-    changed_at: dt.datetime | None = None
-    next_generation: int = 0
-
-
-class CreateAppointment(msgspec.Struct, frozen=True, kw_only=True):
-    """A new unlinked appointment; refused (`Stale`) if the document exists."""
-
-    content: Content
-    event_id: str
-
-
-class UpdateAppointment(msgspec.Struct, frozen=True, kw_only=True):
-    """The given units of an appointment; refused (`Stale`) if the document has changed since it was read."""
-
-    content: Content
-    units: frozenset[Unit]
-    join: bool = False
-
-
-class CancelAppointment(msgspec.Struct, frozen=True):
-    """``status = cancelled``; refused (`Stale`) if the document has changed since it was read."""
-
-
-StudioWrite = CreateAppointment | UpdateAppointment | CancelAppointment
-
-
-class Operation(msgspec.Struct, frozen=True, kw_only=True):
-    """What becomes of one item, and why: at most one write to each side, then the link.
-
-    `link` is the agreement to record, with the calendar's column as we expect it; after a write to the calendar the
-    provider's answer takes that place. None leaves the link as it is. `more`: this is only the first step, the item
-    is to be decided on again when it is stored.
-    """
-
-    item: Item
-    reason: Reason
-    calendar: CalendarWrite | None = None
-    studio: StudioWrite | None = None
-    link: Link | None = None
-    lost: tuple[Lost, ...] = ()
-    parked: Park | None = None
-    more: bool = False
-
-    @property
-    def tells(self) -> bool:
-        """Whether a person may want to find it in the log; everything else that is left alone goes unsaid."""
-        return self.writes or self.more or self.reason is Reason.REMOVED_FROM_ONE_OF_SEVERAL
-
-    @property
-    def writes(self) -> bool:
-        """Whether anything at all is to be stored."""
-        return not (self.calendar is None and self.studio is None and self.link is None and self.parked is None)
 
 
 def decide(item: Item, rules: Rules) -> Operation:
@@ -406,28 +329,3 @@ def _seconds(at: dt.datetime | None) -> float | None:
 def _content(event: Event) -> Content:
     assert event.content is not None  # noqa: S101 - deleted and unfit events never come here
     return event.content
-
-
-def before_deleting(operation: Operation) -> Link | None:
-    """The link to store before an event is deleted, so that a run that dies in between is known to have done it.
-
-    Google's answer for a deleted event is its bare id: it cannot say who deleted it, or what for.
-    """
-    link = operation.item.link
-    if not isinstance(operation.calendar, Delete) or link is None or not link.paired:
-        return None
-    return msgspec.structs.replace(link, state="leaving")
-
-
-def agreed(operation: Operation, stored: Event | None) -> Link | None:
-    """The link to record once the calendar has answered: its column is what the provider stored, not what we sent."""
-    link = operation.link
-    if link is None or stored is None or stored.content is None or not link.paired:
-        return link
-    return msgspec.structs.replace(
-        link,
-        calendar=stored.content,
-        etag=stored.etag,
-        event_id=stored.id,
-        ends_at=stored.content.when.ends_at,
-    )

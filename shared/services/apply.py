@@ -18,7 +18,7 @@ from shared.domain.connection import LogEntry, OutboxEntry, Parked
 from shared.domain.content import Content
 from shared.domain.errors import Park, RateLimited, Retry, Stale, SyncError
 from shared.domain.event import Event, Insert
-from shared.domain.plan import (
+from shared.domain.operation import (
     CancelAppointment,
     CreateAppointment,
     Item,
@@ -27,8 +27,8 @@ from shared.domain.plan import (
     UpdateAppointment,
     agreed,
     before_deleting,
-    decide,
 )
+from shared.domain.plan import decide
 from shared.domain.reasons import Reason
 from shared.ports import Calendar, Settlement, StudioWrite
 from shared.services.gather import Documents, item

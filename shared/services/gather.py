@@ -14,8 +14,8 @@ from shared.domain.content import Content
 from shared.domain.errors import Park
 from shared.domain.event import Event
 from shared.domain.link import Link, succeeded
+from shared.domain.operation import Item
 from shared.domain.pairing import pair
-from shared.domain.plan import Item
 from shared.ports import Document, Store, Stored
 
 Documents = Mapping[str, Stored[Document]]

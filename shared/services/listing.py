@@ -19,7 +19,7 @@ from shared.domain.connection import OutboxEntry, Populate
 from shared.domain.errors import CursorExpired, Park, Unavailable
 from shared.domain.event import Event
 from shared.domain.link import Link
-from shared.domain.plan import Item
+from shared.domain.operation import Item
 from shared.ports import Calendar, Document, EventPage, Stored
 from shared.services.apply import Applier
 from shared.services.gather import events_by_appointment, item, matched

@@ -9,7 +9,7 @@ from shared.domain.connection import LogEntry
 from shared.domain.content import Content
 from shared.domain.errors import Park
 from shared.domain.event import Delete, Insert, Patch
-from shared.domain.plan import CancelAppointment, CreateAppointment, Item, Operation, UpdateAppointment
+from shared.domain.operation import CancelAppointment, CreateAppointment, Item, Operation, UpdateAppointment
 
 
 def log_entry(operation: Operation) -> LogEntry:

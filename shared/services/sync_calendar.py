@@ -18,7 +18,8 @@ from shared.domain import contract, identity
 from shared.domain.connection import Channel, OutboxEntry, Populate
 from shared.domain.errors import CursorExpired, LeaseLost, Park, Retry, Stop
 from shared.domain.event import Event
-from shared.domain.plan import Rules, is_here, next_generation
+from shared.domain.operation import Rules
+from shared.domain.plan import is_here, next_generation
 from shared.domain.reasons import Reason
 from shared.domain.settings import Studio, User, why_not
 from shared.ports import Calendar, Stored

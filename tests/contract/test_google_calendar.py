@@ -1,6 +1,7 @@
 """How Google Calendar behaves: the simulated one always, the real one with ``--google=real``."""
 
 import datetime as dt
+import json
 from typing import Any
 
 import pytest
@@ -59,6 +60,128 @@ class TestIds:
         google.simulated.evict_tombstones(google.calendar_id)
         assert refused(lambda: google.get(event["id"])) == (404, "notFound")
         assert refused(lambda: google.insert(id=event["id"])) == (409, "duplicate")
+
+
+def imported(google: Target, **fields: Any) -> dict[str, Any]:
+    body = an_hour() | {"iCalUID": f"{new_id()}@example.com"} | fields
+    event: dict[str, Any] = google.api.events().import_(calendarId=google.calendar_id, body=body).execute()
+    google.made.append(event["id"])
+    return event
+
+
+class TestImport:
+    def test_an_import_is_a_private_copy_under_its_own_id(self, google: Target) -> None:
+        """The iCalUID is the client's, the id is Google's."""
+        uid = f"{new_id()}@example.com"
+        event = imported(google, iCalUID=uid, summary="Brought along")
+        assert (event["iCalUID"], event["summary"], event["eventType"]) == (uid, "Brought along", "default")
+        assert event["id"] != uid
+        assert google.get(event["id"]) == event
+        assert ids(google.page(iCalUID=uid)["items"]) == [event["id"]]
+        if google.simulator is not None:
+            assert event["privateCopy"] is True
+            # Immutable.
+            assert google.patch(event["id"], {"privateCopy": False})["privateCopy"] is True
+            assert "privateCopy" not in google.insert(privateCopy=True)
+
+    @pytest.mark.parametrize("missing", ["iCalUID", "start", "end"])
+    def test_uid_start_and_end_are_required(self, google: Target, missing: str) -> None:
+        """400, and the simulator names the field."""
+        with pytest.raises(HttpError) as caught:
+            imported(google, **{missing: None})
+        assert caught.value.resp.status == 400
+        if google.simulator is not None:
+            detail = json.loads(caught.value.content)["error"]["errors"][0]
+            assert (detail["reason"], detail["location"]) == ("required", missing)
+            assert google.listing()[0] == []
+
+    def test_an_id_beside_the_uid_is_refused(self, google: Target) -> None:
+        """Only one of the two should be supplied; the simulator insists on it."""
+        assert google.simulated
+        assert refused(lambda: imported(google, id=new_id())) == (400, "invalid")
+
+    @pytest.mark.open_point
+    @pytest.mark.parametrize("event_type", ["focusTime", "outOfOffice", "workingLocation", "birthday", "fromGmail"])
+    def test_only_default_events_are_imported(self, google: Target, event_type: str) -> None:
+        """Documented, but so is the deprecated change of the type to default; the simulator refuses."""
+        try:
+            outcome: Any = imported(google, eventType=event_type)["eventType"]
+        except HttpError as error:
+            outcome = refusal(error)
+        if saw(google, f"import of {event_type}", outcome):
+            assert outcome == (400, "invalid")
+
+    def test_the_organizer_is_kept_as_given(self, google: Target) -> None:
+        """It is read-only everywhere but here; `self` is Google's to say."""
+        boss = {"email": "boss@example.com", "displayName": "The Boss"}
+        event = imported(google, organizer=boss | {"self": True})
+        assert event["organizer"] == boss
+        if google.simulator is not None:
+            own = {"email": google.calendar_id, "self": True}
+            assert imported(google, organizer={"email": google.calendar_id})["organizer"] == own
+            assert imported(google)["organizer"] == own
+            assert google.insert(organizer=boss)["organizer"] == own
+
+    def test_nobody_can_be_notified(self, google: Target) -> None:
+        """There is no sendUpdates."""
+        assert google.simulated
+        request = google.api.events().import_(calendarId=google.calendar_id, body=an_hour() | {"iCalUID": new_id()})
+        request.uri += "&sendUpdates=none"
+        assert refused(request.execute) == (400, "invalidParameter")
+
+    def test_an_import_is_in_the_delta_and_on_record(self, google: Target) -> None:
+        """A change as any other."""
+        _, token = google.listing()
+        event = imported(google)
+        assert [(item["id"], item["etag"]) for item in google.delta(token)] == [(event["id"], event["etag"])]
+        if google.simulator is not None:
+            calls = [request for request in google.simulator.requests if request.method_id == "calendar.events.import"]
+            assert [(call.status, call.body["iCalUID"]) for call in calls] == [(200, event["iCalUID"])]
+
+    def test_a_reader_cannot_import(self, google: Target) -> None:
+        """As with insert."""
+        google.calendar_id = google.simulated.add_calendar(ACCOUNT, "Theirs", access_role="reader")
+        assert refused(lambda: imported(google)) == (403, "requiredAccessLevel")
+
+    def test_private_events_are_not_replaced_without_access_to_them(self, google: Target) -> None:
+        """A writer without private access cannot modify them by their iCalUID either."""
+        event = imported(google, visibility="private")
+        google.simulated.set_access(ACCOUNT, google.calendar_id, "writerWithoutPrivateAccess")
+        assert refused(lambda: imported(google, iCalUID=event["iCalUID"])) == (403, "requiredAccessLevel")
+        imported(google)
+
+    @pytest.mark.open_point
+    def test_a_repeated_uid_updates_the_event(self, google: Target) -> None:
+        """Not documented, and users report both; the simulator does either."""
+        first = imported(google, summary="one", location="studio", organizer={"email": "boss@example.com"})
+        _, token = google.listing()
+        new = {"email": "new@example.com"}
+        try:
+            again: Any = imported(google, summary="two", iCalUID=first["iCalUID"], organizer=new)
+        except HttpError as error:
+            again = refusal(error)
+        if saw(google, "import of a repeated iCalUID", again):
+            assert (again["id"], again["summary"], again["created"]) == (first["id"], "two", first["created"])
+            assert (again["organizer"], again["privateCopy"]) == (new, True)
+            assert "location" not in again
+            assert again["etag"] != first["etag"]
+            assert google.delta(token) == [again]
+            google.simulated.behaviour.repeated_import_updates = False
+            assert refused(lambda: imported(google, iCalUID=first["iCalUID"])) == (409, "duplicate")
+            google.simulated.behaviour.repeated_import_updates = True
+            assert google.listing()[0] == [again]
+
+    @pytest.mark.open_point
+    def test_a_repeated_uid_brings_a_deleted_event_back(self, google: Target) -> None:
+        """Not documented either."""
+        first = imported(google)
+        google.delete(first["id"])
+        try:
+            again: Any = imported(google, iCalUID=first["iCalUID"])
+        except HttpError as error:
+            again = refusal(error)
+        if saw(google, "import of a deleted event's iCalUID", again):
+            assert (again["id"], again["status"]) == (first["id"], "confirmed")
 
 
 class TestDeletion:

@@ -15,14 +15,14 @@ from local.secret_manager import LocalSecretManager
 from tests.world import Cloud, World
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture
 def tap() -> wiretap.Wiretap:
-    """Installed before any client is made, so that every call of this process is seen."""
+    """Installed before a world makes its clients, so that every call of theirs is seen; other tests uninstall it."""
     return wiretap.install()
 
 
 @pytest.fixture(scope="session")
-def cloud(tap: wiretap.Wiretap, emulator: FirestoreEmulator, signer: Signer) -> Iterator[Cloud]:
+def cloud(emulator: FirestoreEmulator, signer: Signer) -> Iterator[Cloud]:
     with contextlib.ExitStack() as running, pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRESTORE_EMULATOR_HOST", emulator.host)
         google, tasks, secrets = GoogleSimulator(signer), LocalCloudTasks(signer), LocalSecretManager()

@@ -11,10 +11,12 @@ import sys
 import pytest
 from rich.console import Console
 
-from local import demo, demo_checks, up
-from local.demo_checks import Entry, assigned, entry_of_appointment, entry_of_event, exactly_once
-from local.demo_studio import CONNECTED, in_scope, make_studio
-from local.demo_terminal import Terminal
+from local import up
+from local.demo import __main__ as demo
+from local.demo import checks as demo_checks
+from local.demo.checks import Entry, assigned, entry_of_appointment, entry_of_event, exactly_once
+from local.demo.studio import CONNECTED, in_scope, make_studio
+from local.demo.terminal import Terminal
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TODAY = dt.date(2026, 5, 1)

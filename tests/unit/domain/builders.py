@@ -14,7 +14,7 @@ from shared.domain.content import UNITS, AllDay, Content, Timed, Unit
 from shared.domain.errors import Park
 from shared.domain.event import Event
 from shared.domain.link import Link, Seal, new_seal
-from shared.domain.plan import Item, Rules
+from shared.domain.operation import Item, Rules
 from shared.domain.reasons import Reason
 
 DAY = dt.date(2026, 5, 20)

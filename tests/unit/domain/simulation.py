@@ -16,7 +16,7 @@ from shared.domain.content import UNITS, Content, Unit, same
 from shared.domain.errors import Stale
 from shared.domain.event import CalendarWrite, Delete, Event, Insert
 from shared.domain.link import Link
-from shared.domain.plan import (
+from shared.domain.operation import (
     CancelAppointment,
     CreateAppointment,
     Item,
@@ -24,8 +24,8 @@ from shared.domain.plan import (
     UpdateAppointment,
     agreed,
     before_deleting,
-    decide,
 )
+from shared.domain.plan import decide
 from shared.ports import Document, Stored
 from shared.services.gather import events_by_appointment, item
 from tests.unit.domain.builders import ANN, BOB, CONNECTION, NOW, STUDIO, rules

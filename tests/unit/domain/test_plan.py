@@ -14,7 +14,7 @@ from shared.domain.content import AllDay, Content
 from shared.domain.errors import Park
 from shared.domain.event import Delete, Event, Insert, Patch
 from shared.domain.link import Link, succeeded
-from shared.domain.plan import (
+from shared.domain.operation import (
     CancelAppointment,
     CreateAppointment,
     Item,
@@ -22,8 +22,8 @@ from shared.domain.plan import (
     Rules,
     UpdateAppointment,
     agreed,
-    decide,
 )
+from shared.domain.plan import decide
 from shared.domain.reasons import Reason
 from tests.unit.domain.builders import (
     ANN,

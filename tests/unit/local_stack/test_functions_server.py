@@ -115,6 +115,7 @@ def test_a_killed_function_gives_no_reply_and_the_server_lives_on(server: Functi
 
 
 def test_the_wiretap_is_shown_and_reset_over_http(server: FunctionsServer) -> None:
+    wiretap.install().reset()
     wiretap.install().enter("firestore", "Commit", writes=2)
     shown = json.loads(call(server.url, "GET", "/_wiretap")[1])
     assert (shown["calls"], shown["document_writes"]) == (1, 2)

@@ -10,12 +10,12 @@ import sys
 import time
 from collections.abc import Callable
 
-from local import demo_checks as checks
-from local.demo_checks import assigned, ends_before, entry_of_appointment, entry_of_event, exactly, exactly_once
-from local.demo_edits import carry_out, edits_on_both_sides
-from local.demo_scene import Scene, connect, emulator_name, load, populated, prepare
-from local.demo_studio import CONNECTED, OLENA, PAST_DAYS, STUDIO_NAME, STUDIO_ZONE, USERS, DemoUser, in_scope
-from local.demo_terminal import Terminal, end_now, stops_in_order
+from local.demo import checks
+from local.demo.checks import assigned, ends_before, entry_of_appointment, entry_of_event, exactly, exactly_once
+from local.demo.edits import carry_out, edits_on_both_sides
+from local.demo.scene import Scene, connect, emulator_name, load, populated, prepare
+from local.demo.studio import CONNECTED, OLENA, PAST_DAYS, STUDIO_NAME, STUDIO_ZONE, USERS, DemoUser, in_scope
+from local.demo.terminal import Terminal, end_now, stops_in_order
 from local.firestore_emulator import EmulatorFailedError, EmulatorMissingError
 from local.stack import FunctionsFailedError, Stack
 from shared.services.wishes import wish

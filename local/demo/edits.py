@@ -7,8 +7,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from local.demo_scene import Scene
-from local.demo_studio import IRYNA, MARCO, OLENA, DemoUser
+from local.demo.scene import Scene
+from local.demo.studio import IRYNA, MARCO, OLENA, DemoUser
 from local.people import google_time
 
 

@@ -16,7 +16,7 @@ import grpc
 from google.cloud import firestore, tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
-from local.demo_studio import (
+from local.demo.studio import (
     CONNECTED,
     PAST_DAYS,
     STUDIO_ID,

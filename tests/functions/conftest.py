@@ -1,0 +1,32 @@
+"""One stack for the session, and a studio of its own for each test that wants one."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from local.firestore_emulator import EmulatorMissingError
+from local.stack import Stack
+from tests.functions.deployed import Deployed, House
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[Deployed]:
+    """Skips the test where no emulator is installed."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("FIRESTORE_EMULATOR_HOST", raising=False)
+        stack = Stack(tick_seconds=None)
+        try:
+            stack.__enter__()
+        except EmulatorMissingError as missing:
+            pytest.skip(str(missing))
+    made = Deployed(stack)
+    # Nothing waits long for a second attempt here.
+    stack.google.push.retry_delay = 0.2
+    yield made
+    stack.__exit__(None, None, None)
+
+
+@pytest.fixture
+def house(deployed: Deployed) -> Iterator[House]:
+    yield House(deployed)
+    deployed.calm()
