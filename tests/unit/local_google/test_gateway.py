@@ -67,7 +67,6 @@ def test_a_parameter_that_is_not_in_the_discovery_document_is_refused(
     ("method", "path", "named"),
     [
         ("GET", "colors", "calendar.colors.get"),
-        ("POST", f"{EVENTS}/import", "calendar.events.import"),
         ("GET", f"{EVENTS}/abcde/instances", "calendar.events.instances"),
         ("GET", f"{EVENTS}?singleEvents=true", "singleEvents=true"),
         ("GET", f"{EVENTS}?privateExtendedProperty=a%3Db&privateExtendedProperty=c%3Dd", "privateExtendedProperty"),
