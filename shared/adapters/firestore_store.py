@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 import msgspec
 from google.api_core import exceptions
 from google.api_core.datetime_helpers import DatetimeWithNanoseconds
+from google.api_core.retry import Retry, if_exception_type
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
@@ -29,6 +30,19 @@ IN_VALUES = 30
 # Documents written or read by id in one request; far below the limit of 10 MiB.
 CHUNK = 300
 
+# The client would try for up to five minutes; a webhook or a run has better ways to come back than to wait that long.
+_PATIENCE: dict[str, Any] = {
+    "timeout": 20.0,
+    "retry": Retry(
+        predicate=if_exception_type(
+            exceptions.ServiceUnavailable, exceptions.InternalServerError, exceptions.ResourceExhausted
+        ),
+        initial=0.1,
+        maximum=2.0,
+        timeout=20.0,
+    ),
+}
+
 _OK = 0
 _NOT_FOUND = 5
 _FAILED_PRECONDITION = 9
@@ -44,7 +58,7 @@ class FirestoreStore:
 
     def connection(self, connection_id: str) -> Stored[Connection] | None:
         with _errors():
-            snapshot = self._connection(connection_id).get()
+            snapshot = self._connection(connection_id).get(**_PATIENCE)
         return _stored(snapshot, Connection) if snapshot.exists else None
 
     def update_connection(
@@ -61,7 +75,7 @@ class FirestoreStore:
         if user is not None and user_fields:
             batch.update(self._user(*user), _update(user_fields))
         with _errors():
-            return batch.commit()[0].update_time
+            return batch.commit(**_PATIENCE)[0].update_time
 
     def due_connections(self, now: dt.datetime, limit: int, after: Due | None) -> list[Due]:
         connections = self._client.collection("connections")
@@ -71,7 +85,7 @@ class FirestoreStore:
             place = {"next_sync_at": after.next_sync_at, "__name__": connections.document(after.connection_id)}
             query = query.start_after(place)
         with _errors():
-            return [Due(found.id, _plain(found.get("next_sync_at"))) for found in query.stream()]
+            return [Due(found.id, _plain(found.get("next_sync_at"))) for found in query.stream(**_PATIENCE)]
 
     def save_connection(self, connection_id: str, connection: Connection) -> Connection:
         reference = self._connection(connection_id)
@@ -82,13 +96,13 @@ class FirestoreStore:
             batch.create(reference, _builtins(connection))
             batch.update(user, shown)
             try:
-                batch.commit()
+                batch.commit(**_PATIENCE)
             except exceptions.AlreadyExists:
                 revived = {"state": connection.state, "state_reason": None, "next_sync_at": connection.next_sync_at}
                 batch = self._client.batch()
                 batch.update(reference, {**revived, "failures": 0})
                 batch.update(user, shown)
-                batch.commit()
+                batch.commit(**_PATIENCE)
         found = self.connection(connection_id)
         if found is None:
             raise Unavailable("a connection vanished while it was made")
@@ -99,12 +113,12 @@ class FirestoreStore:
         reference = self._client.collection("accounts").document(document_id)
         with _errors():
             try:
-                reference.create(_builtins(account))
+                reference.create(_builtins(account), **_PATIENCE)
             except exceptions.AlreadyExists:
-                holder = reference.get(["studio_id", "user_id"]).to_dict() or {}
+                holder = reference.get(["studio_id", "user_id"], **_PATIENCE).to_dict() or {}
                 if (holder.get("studio_id"), holder.get("user_id")) != (account.studio_id, account.user_id):
                     return False
-                reference.update(_builtins(account))
+                reference.update(_builtins(account), **_PATIENCE)
         return True
 
     # --- settings ----------------------------------------------------------------------------------------------------
@@ -128,7 +142,7 @@ class FirestoreStore:
     def outbox(self, connection_id: str, limit: int) -> list[Stored[OutboxEntry]]:
         query = self._connection(connection_id).collection("outbox").order_by("at").limit(limit)
         with _errors():
-            return [_stored(found, OutboxEntry) for found in query.stream()]
+            return [_stored(found, OutboxEntry) for found in query.stream(**_PATIENCE)]
 
     def put_outbox(self, entries: Sequence[tuple[str, str, OutboxEntry]]) -> None:
         def write(batch: BulkWriteBatch, entry: tuple[str, str, OutboxEntry]) -> None:
@@ -149,7 +163,7 @@ class FirestoreStore:
     def parked(self, connection_id: str) -> dict[str, str | None]:
         query = self._connection(connection_id).collection("parked").select(["event_id"])
         with _errors():
-            return {found.id: (found.to_dict() or {}).get("event_id") for found in query.stream()}
+            return {found.id: (found.to_dict() or {}).get("event_id") for found in query.stream(**_PATIENCE)}
 
     # --- links -------------------------------------------------------------------------------------------------------
 
@@ -163,14 +177,14 @@ class FirestoreStore:
         result: dict[str, Link] = {}
         with _errors():
             for chunk in _chunks(event_ids, IN_VALUES):
-                for found in links.where(filter=FieldFilter("event_id", "in", chunk)).stream():
+                for found in links.where(filter=FieldFilter("event_id", "in", chunk)).stream(**_PATIENCE):
                     link = msgspec.convert(_plain(found.to_dict()), Link)
                     result[link.event_id] = link
         return result
 
     def all_links(self, connection_id: str) -> dict[str, Link]:
         with _errors():
-            stream = self._connection(connection_id).collection("links").stream()
+            stream = self._connection(connection_id).collection("links").stream(**_PATIENCE)
             return {found.id: msgspec.convert(_plain(found.to_dict()), Link) for found in stream}
 
     # --- the studio's documents --------------------------------------------------------------------------------------
@@ -190,7 +204,7 @@ class FirestoreStore:
         result: dict[str, Stored[Document]] = {}
         with _errors():
             for bound in (FieldFilter("end", ">=", ends_after), FieldFilter("end_date", ">=", first_day)):
-                for found in appointments.where(filter=bound).stream():
+                for found in appointments.where(filter=bound).stream(**_PATIENCE):
                     result[found.id] = Stored(found.id, _plain(found.to_dict()), found.update_time)
         return result
 
@@ -232,7 +246,7 @@ class FirestoreStore:
         if log is not None:
             _write_log(batch, connection, log)
         with _errors():
-            return batch.commit()[0].update_time
+            return batch.commit(**_PATIENCE)[0].update_time
 
     def _write_appointment(self, batch: Any, write: StudioWrite) -> None:
         reference = self._studio(write.studio_id).collection("appointments").document(write.appointment_id)
@@ -263,7 +277,7 @@ class FirestoreStore:
         result: dict[str, Stored[Document]] = {}
         with _errors():
             for chunk in _chunks(references, CHUNK):
-                for found in self._client.get_all(chunk, field_paths=fields):
+                for found in self._client.get_all(chunk, field_paths=fields, **_PATIENCE):
                     if found.exists:
                         value = _plain(found.to_dict())
                         result[found.reference.path] = Stored(found.id, value, found.update_time)
@@ -276,7 +290,7 @@ class FirestoreStore:
             for entry in chunk:
                 write(batch, entry)
             with _errors():
-                codes = {status.code for status in batch.commit().status}
+                codes = {status.code for status in batch.commit(**_PATIENCE).status}
             if not codes <= fine:
                 raise Unavailable(f"Firestore answered {sorted(codes - fine)} to a batch of writes")
 

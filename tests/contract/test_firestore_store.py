@@ -11,6 +11,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
+from shared.adapters import firestore_store
 from shared.adapters.firestore_store import FirestoreStore
 from shared.domain.connection import (
     LOG_LIFE,
@@ -634,15 +635,13 @@ def test_a_log_is_kept_in_chunks_that_expire(connected: FirestoreStore, document
 
 @pytest.fixture
 def unreachable(monkeypatch: pytest.MonkeyPatch, project: str) -> Iterator[FirestoreStore]:
-    """A store at a port where nobody listens, whose client gives up at once: by itself it tries for minutes."""
+    """A store at a port where nobody listens, with less patience than it has by itself."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
     monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", f"127.0.0.1:{port}")
     client = firestore.Client(project=project, credentials=AnonymousCredentials())
-    for method in client._firestore_api.transport._wrapped_methods.values():
-        monkeypatch.setattr(method, "_timeout", 0.1)
-        if method._retry is not None:
-            monkeypatch.setattr(method, "_retry", method._retry.with_timeout(0.1))
+    retry = firestore_store._PATIENCE["retry"].with_timeout(0.1)
+    monkeypatch.setattr(firestore_store, "_PATIENCE", {"timeout": 0.1, "retry": retry})
     yield FirestoreStore(client)
     client.close()
 

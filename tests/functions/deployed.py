@@ -8,6 +8,7 @@ import http.client
 import itertools
 import json
 import os
+import re
 import time
 import urllib.parse
 import uuid
@@ -126,7 +127,7 @@ class Deployed:
         headers = {name: value for name, value in headers.items() if value}
         return self.post("studio_changed", data.SerializeToString(), **headers)
 
-    # --- what the functions' process says ------------------------------------------------------------------------------
+    # --- what the functions' process says ----------------------------------------------------------------------------
 
     @contextmanager
     def said(self) -> Iterator[list[dict[str, Any]]]:
@@ -138,7 +139,7 @@ class Deployed:
         fence = uuid.uuid4().hex
         self.post(f"webhook/{fence}")
         eventually(lambda: any(fence in line for line in self.stack.output[start:]))
-        lines += [json.loads(line) for line in self.stack.output[start:] if line.startswith("{")]
+        lines += structured("\n".join(self.stack.output[start:]))[0]
 
     @contextmanager
     def counted(self) -> Iterator[dict[str, Any]]:
@@ -263,6 +264,22 @@ class House:
         runs = [line for line in lines if line.get("message") == "run"]
         mine = [line["outcome"] for line in runs if line["connection"] == self.connections[user_id]]
         return [outcome for outcome in mine if outcome != "nothing_due"]
+
+
+# What the local server says of each request. It and the log may share a line, as they write at the same time.
+_REQUEST = re.compile(r"[A-Z]+ /\S* (\d{3}|no reply|killed .*) \d+ ms")
+
+
+def structured(output: str) -> tuple[list[dict[str, Any]], str]:
+    """The structured lines in what the functions' process said, and what is neither one of those nor a request."""
+    decoder = json.JSONDecoder()
+    lines = []
+    rest = _REQUEST.sub("", output)
+    while (at := rest.find('{"severity"')) >= 0:
+        line, end = decoder.raw_decode(rest, at)
+        lines.append(line)
+        rest = rest[:at] + rest[end:]
+    return lines, rest.strip()
 
 
 def eventually(holds: Callable[[], object], seconds: float = 15) -> None:

@@ -208,7 +208,7 @@ def test_a_few_start_at_once_and_a_crowd_is_spread_out(yard: Yard) -> None:
     assert [task.at for task in again.of("sync_user")] == [task.at for task in crowd.of("sync_user")]
 
 
-# --- over HTTP -----------------------------------------------------------------------------------------------------------
+# --- over HTTP -------------------------------------------------------------------------------------------------------
 
 
 @pytest.fixture

@@ -64,7 +64,7 @@ def test_an_event_that_is_none_of_firestores_is_not_taken_for_a_success(
     assert len(lines) == 1
 
 
-# --- users ---------------------------------------------------------------------------------------------------------------
+# --- users -----------------------------------------------------------------------------------------------------------
 
 
 def test_ticking_a_populate_box_starts_one_run_and_its_unticking_none(deployed: Deployed, house: House) -> None:
@@ -134,7 +134,7 @@ def test_turning_the_sync_off_and_on_again_goes_through(deployed: Deployed, hous
     assert house.connection("ann").state == "connected"
 
 
-# --- appointments --------------------------------------------------------------------------------------------------------
+# --- appointments ----------------------------------------------------------------------------------------------------
 
 
 def test_deleting_an_appointment_removes_its_event(deployed: Deployed, house: House) -> None:
@@ -218,7 +218,9 @@ def test_appointments_that_break_the_contract_are_parked_with_field_and_reason_a
     deployed: Deployed, house: House
 ) -> None:
     house.join("ann")
-    fields = {what: {"title": what, "user_ids": ["ann"], **span(3), **broken} for what, (broken, _, _) in BROKEN.items()}
+    fields = {
+        what: {"title": what, "user_ids": ["ann"], **span(3), **broken} for what, (broken, _, _) in BROKEN.items()
+    }
     good = {"good": {"title": "Good", "user_ids": ["ann"], **span(4)}}
     house.front_end.book_many({**fields, **good})
     eventually(lambda: house.below("ann", "parked").keys() == BROKEN.keys())
@@ -269,7 +271,7 @@ def test_a_parked_appointment_that_is_deleted_is_no_longer_parked(deployed: Depl
 def test_a_user_with_a_broken_connection_keeps_no_colleague_from_the_appointment(
     deployed: Deployed, house: House
 ) -> None:
-    """Both are told of one appointment by one event: the one whose connection cannot be read must not stop the other."""
+    """Both are told by one event: the one whose connection cannot be read must not stop the other."""
     for user_id in ("ann", "ben"):
         house.join(user_id)
     # Connections are told in the order of their ids.

@@ -125,9 +125,9 @@ def test_a_burst_of_notifications_is_answered_and_becomes_a_few_runs(deployed: D
         deployed.settle()
     assert set(statuses) == {204}
     assert house.booked() == ["Shoot 5"]
-    runs = house.runs("ann", lines)
-    assert 0 < len(runs) <= BURST / 10
-    assert calls["document_writes"] <= BURST / 2
+    # A wish that was written has its task, so tasks count the writes; refused ones (somebody else was faster) are none.
+    print(calls["methods"], len(house.runs("ann", lines)))
+    assert 0 < len(house.runs("ann", lines)) <= BURST / 10
     assert calls["methods"]["tasks CreateTask"] <= BURST / 5
 
 
