@@ -110,23 +110,23 @@ class Applier:
         Where an event was part of the item, the entry is the event's own: the trigger's entry for the appointment
         would replace it, and with it the only trace of a change that the cursor has passed.
         """
-        entries = []
+        entries: dict[str, OutboxEntry] = {}
         for left in self.unfinished[self._put_off_so_far :]:
             event_id = None if left.item.event is None else left.item.event.id
             item_id = left.item.appointment_id if event_id is None else f"event:{event_id}"
             before = known.get(item_id)
             if before is not None and not left.unexpected:
                 continue
-            entry = OutboxEntry(
+            entries[item_id] = OutboxEntry(
                 appointment_id=left.item.appointment_id,
                 event_id=event_id,
                 at=left.item.changed_at or self.run.started_at,
                 tries=left.tries + left.unexpected,
             )
-            entries.append((self.run.connection_id, item_id, entry))
         self._put_off_so_far = len(self.unfinished)
         if entries:
-            self.run.ports.store.put_outbox(entries)
+            connection_id = self.run.connection_id
+            self.run.ports.store.put_outbox([(connection_id, item_id, entry) for item_id, entry in entries.items()])
 
     @functools.cached_property
     def parked(self) -> dict[str, str | None]:

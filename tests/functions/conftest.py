@@ -26,6 +26,15 @@ def deployed() -> Iterator[Deployed]:
     stack.__exit__(None, None, None)
 
 
+@pytest.fixture(scope="module")
+def standing(deployed: Deployed) -> Iterator[House]:
+    """Where Ann is connected already, for tests that change nothing that another one looks at."""
+    made = House(deployed)
+    made.join("ann")
+    yield made
+    deployed.calm()
+
+
 @pytest.fixture
 def house(deployed: Deployed) -> Iterator[House]:
     yield House(deployed)

@@ -89,7 +89,7 @@ class Deployed:
     def call(self, name: str, body: bytes | Mapping[str, Any] = b"", **headers: str) -> Reply:
         """As the function's own caller."""
         sent = body if isinstance(body, bytes) else json.dumps(body).encode()
-        return self.post(name, sent, Authorization=f"Bearer {self.token(name)}", **headers)
+        return self.post(name, sent, "POST", Authorization=f"Bearer {self.token(name)}", **headers)
 
     def tick(self) -> Reply:
         """The scheduler's next tick: a minute after the last one, whatever the clock says."""
@@ -105,7 +105,7 @@ class Deployed:
             "X_Goog_Resource_State": state,
             "X_Goog_Message_Number": "2",
         }
-        return self.post("webhook/google", **headers)
+        return self.post("webhook/google", b"", "POST", **headers)
 
     def trigger_event(self, document: str, before: Any, after: Any, **replaced: str) -> Reply:
         """One CloudEvent of Firestore's; `before` and `after` as `event_value` makes them, None where absent."""
@@ -125,7 +125,7 @@ class Deployed:
             **replaced,
         }
         headers = {name: value for name, value in headers.items() if value}
-        return self.post("studio_changed", data.SerializeToString(), **headers)
+        return self.post("studio_changed", data.SerializeToString(), "POST", **headers)
 
     # --- what the functions' process says ----------------------------------------------------------------------------
 

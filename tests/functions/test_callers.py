@@ -13,7 +13,7 @@ PRIVATE = ("sync_user", "fan_out", "studio_changed")
 NOBODY = {"connection_id": "nobody"}
 
 # What is wrong with the token -> how it differs from the right one.
-CLAIMS: dict[str, dict[str, object]] = {
+CLAIMS: dict[str, dict[str, Any]] = {
     "expired": {"iat": int(time.time()) - 7200, "exp": int(time.time()) - 3600},
     "not yet valid": {"iat": int(time.time()) + 3600, "exp": int(time.time()) + 7200},
     "of another issuer": {"iss": "https://issuer.example"},
@@ -37,7 +37,7 @@ def call(deployed: Deployed, name: str, authorization: str) -> Reply:
     if name == "studio_changed":
         return deployed.trigger_event("studios/s/appointments/a", None, None, Authorization=authorization)
     headers = {"Authorization": authorization} if authorization else {}
-    return deployed.post(name, json.dumps(NOBODY).encode(), **headers)
+    return deployed.post(name, json.dumps(NOBODY).encode(), "POST", **headers)
 
 
 def refused(reply: Reply, lines: list[dict[str, Any]], secret: str) -> None:
@@ -104,8 +104,8 @@ def test_who_may_not_call_learns_nothing_about_the_body(deployed: Deployed, name
         assert deployed.post(name, b"{not json").status == 401
 
 
-def test_the_right_caller_is_answered(deployed: Deployed, house: House) -> None:
-    connection_id = house.join("ann")
+def test_the_right_caller_is_answered(deployed: Deployed, standing: House) -> None:
+    connection_id = standing.connections["ann"]
     reply = deployed.call("sync_user", {"connection_id": connection_id})
     assert (reply.status, json.loads(reply.text)) == (200, {"outcome": "nothing_due"})
 

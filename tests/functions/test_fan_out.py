@@ -164,7 +164,7 @@ def test_a_queue_that_refuses_one_task_takes_the_others(deployed: Deployed, yard
     """The same with the vendor's client, whose calls run in parallel."""
     names = yard.put_due(20)
 
-    class Sulking(tasks_v2.CloudTasksClient):
+    class Sulking(tasks_v2.CloudTasksClient):  # type: ignore[misc]  # the vendor ships no types
         def create_task(self, *, parent: str, task: tasks_v2.Task) -> Any:
             if b"c0007" in task.http_request.body:
                 raise exceptions.InternalServerError("no")

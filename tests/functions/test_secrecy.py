@@ -4,6 +4,7 @@ import http.client
 import json
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -77,7 +78,7 @@ def edits_and_a_clash(deployed: Deployed, house: House) -> None:
 def parked_and_refused(deployed: Deployed, house: House) -> None:
     """What does not fit the contract, what Google refuses for good, and what it stumbles over."""
     google = deployed.stack.google
-    broken = {
+    broken: dict[str, dict[str, Any]] = {
         "status": {"status": CANARY},
         "kind": {"kind": CANARY},
         "start": {"start": CANARY},

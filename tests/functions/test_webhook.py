@@ -52,43 +52,39 @@ def test_a_request_without_any_of_googles_headers_is_refused_before_anything_is_
     assert "CANARY" not in str(lines)
 
 
-def test_the_first_message_of_a_channel_is_answered_without_a_read(deployed: Deployed, house: House) -> None:
-    house.join("ann")
-    channel_id, token, resource_id = house.channel("ann")
+def test_the_first_message_of_a_channel_is_answered_without_a_read(deployed: Deployed, standing: House) -> None:
+    channel_id, token, resource_id = standing.channel("ann")
     with deployed.counted() as calls, deployed.said() as lines:
         assert deployed.notify(channel_id, token, resource_id, "sync").status == 204
     assert calls["services"] == {}
     assert [line["outcome"] for line in lines] == ["opened"]
 
 
-def test_a_notification_wishes_one_run(deployed: Deployed, house: House) -> None:
-    house.join("ann")
+def test_a_notification_wishes_one_run(deployed: Deployed, standing: House) -> None:
     with deployed.said() as lines:
-        assert deployed.notify(*house.channel("ann")).status == 204
+        assert deployed.notify(*standing.channel("ann")).status == 204
         deployed.settle()
-    assert house.runs("ann", lines) == ["done"]
+    assert standing.runs("ann", lines) == ["done"]
 
 
-def test_a_notification_of_a_channel_that_was_replaced_wishes_nothing(deployed: Deployed, house: House) -> None:
-    house.join("ann")
-    _, _, resource_id = house.channel("ann")
-    before = house.version("ann")
+def test_a_notification_of_a_channel_that_was_replaced_wishes_nothing(deployed: Deployed, standing: House) -> None:
+    _, _, resource_id = standing.channel("ann")
+    before = standing.version("ann")
     with deployed.counted() as calls:
-        assert deployed.notify("an-old-channel", house.token("ann", "an-old-channel"), resource_id).status == 204
+        assert deployed.notify("an-old-channel", standing.token("ann", "an-old-channel"), resource_id).status == 204
     assert (calls["document_reads"], calls["document_writes"]) == (1, 0)
     assert "tasks" not in calls["services"]
-    assert house.version("ann") == before
+    assert standing.version("ann") == before
 
 
-def test_a_notification_about_another_resource_wishes_nothing(deployed: Deployed, house: House) -> None:
-    house.join("ann")
-    channel_id, token, _ = house.channel("ann")
-    before = house.version("ann")
+def test_a_notification_about_another_resource_wishes_nothing(deployed: Deployed, standing: House) -> None:
+    channel_id, token, _ = standing.channel("ann")
+    before = standing.version("ann")
     with deployed.counted() as calls:
         assert deployed.notify(channel_id, token, "another-resource").status == 204
         assert deployed.notify(channel_id, token, "").status == 204
     assert calls["document_writes"] == 0
-    assert house.version("ann") == before
+    assert standing.version("ann") == before
 
 
 def test_a_notification_for_a_connection_that_is_gone_is_answered(deployed: Deployed) -> None:
@@ -126,7 +122,6 @@ def test_a_burst_of_notifications_is_answered_and_becomes_a_few_runs(deployed: D
     assert set(statuses) == {204}
     assert house.booked() == ["Shoot 5"]
     # A wish that was written has its task, so tasks count the writes; refused ones (somebody else was faster) are none.
-    print(calls["methods"], len(house.runs("ann", lines)))
     assert 0 < len(house.runs("ann", lines)) <= BURST / 10
     assert calls["methods"]["tasks CreateTask"] <= BURST / 5
 
