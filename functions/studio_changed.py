@@ -1,6 +1,5 @@
 """Firestore trigger: a studio's appointment or user was written."""
 
-import datetime as dt
 import logging
 from typing import Any
 
@@ -21,17 +20,21 @@ def studio_changed(event: Any) -> None:
     """A CloudEvent ``google.cloud.firestore.document.v1.written`` with both versions of the document."""
     settings = parts.settings
     parts.callers.check(flask.request.headers, settings["STUDIO_CHANGED_URL"], {settings["TRIGGER_SERVICE_ACCOUNT"]})
+    try:
+        write = read_document_event(event.data)
+    except ValueError as error:
+        raise http.BadRequestError(str(error)) from None
     store, tasks, clock = parts.store, parts.tasks, parts.clock
-    path = str(event["document"]).split("/")
-    before, after = read_document_event(event.data)
-    match path:
+    match write.path.split("/"):
         case ["studios", studio_id, "appointments", appointment_id]:
-            at = dt.datetime.fromisoformat(str(event["time"]))
+            at = write.written_at or clock.now()
             concerned = appointment_written(
-                studio_id, appointment_id, before, after, at, store=store, tasks=tasks, clock=clock
+                studio_id, appointment_id, write.before, write.after, at, store=store, tasks=tasks, clock=clock
             )
         case ["studios", studio_id, "users", user_id]:
-            concerned = user_written(studio_id, user_id, before, after, store=store, tasks=tasks, clock=clock)
+            concerned = user_written(
+                studio_id, user_id, write.before, write.after, store=store, tasks=tasks, clock=clock
+            )
         case _:
             concerned = 0
-    log.info("studio changed", extra={"document": event["document"], "concerned": concerned})
+    log.info("studio changed", extra={"document": write.path, "concerned": concerned})

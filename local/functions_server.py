@@ -162,7 +162,10 @@ def main(arguments: Sequence[str]) -> None:
     if options.until_input_ends:
         threading.Thread(target=_leave_with_starter, daemon=True).start()
     server = FunctionsServer(
-        options.functions.split(","), options.port, source=options.source, log=lambda line: print(line, flush=True)
+        options.functions.split(","),
+        options.port,
+        source=options.source,
+        log=_write_line,
     )
 
     def leave(_signal: int, _frame: FrameType | None) -> None:
@@ -172,6 +175,12 @@ def main(arguments: Sequence[str]) -> None:
     signal.signal(signal.SIGINT, leave)
     print(f"serving at {server.url}", flush=True)
     server.serve_forever()
+
+
+def _write_line(line: str) -> None:
+    """In one piece: the functions write their own lines from other threads."""
+    sys.stdout.write(f"{line}\n")
+    sys.stdout.flush()
 
 
 def _leave_with_starter() -> None:

@@ -13,7 +13,7 @@ from typing import Any, NoReturn
 
 from local.demo.edits import upcoming
 from local.demo.scene import Scene, account_of, connect, emulator_name, load, prepare
-from local.demo.studio import CONNECTED, OLENA, STUDIO_ID, STUDIO_NAME, USERS
+from local.demo.studio import CONNECTED, MARCO, OLENA, STUDIO_ID, STUDIO_NAME, USERS
 from local.demo.terminal import Terminal, end_now, stops_in_order
 from local.firestore_emulator import EmulatorFailedError, EmulatorMissingError
 from local.stack import FunctionsFailedError, Stack
@@ -62,13 +62,20 @@ def _consent_page(scene: Scene, user_id: str, email: str) -> str:
 def commands(scene: Scene) -> str:
     """To copy into another terminal: each is one line, and works as it stands."""
     appointment_id = next(upcoming(scene, OLENA))
-    title = scene.plan.appointments[appointment_id]["title"]
+    marcos = upcoming(scene, MARCO)
+    renamed, deleted = next(marcos), next(marcos)
+    title, marcos_title, deleted_title = (
+        scene.plan.appointments[one]["title"] for one in (appointment_id, renamed, deleted)
+    )
     event_id = scene.event_of(OLENA, appointment_id)
     calendar = f"{scene.stack.google.url}/calendar/v3/calendars/primary/events"
-    token = scene.stack.google.ui_token(account_of(OLENA))
-    google = f"-H 'Authorization: Bearer {token}' -H 'Content-Type: application/json'"
+    json_body = "-H 'Content-Type: application/json'"
+    google, marcos_google = (
+        f"-H 'Authorization: Bearer {scene.stack.google.ui_token(account_of(user))}' {json_body}"
+        for user in (OLENA, MARCO)
+    )
     # The emulator answers NotFound to curl's own content type.
-    owner = "-H 'Authorization: Bearer owner' -H 'Content-Type: application/json'"
+    owner = f"-H 'Authorization: Bearer owner' {json_body}"
     at = dt.datetime.combine(scene.today + dt.timedelta(days=1), dt.time(9), dt.UTC)
     times = {name: {"dateTime": f"{value:%Y-%m-%dT%H:%M:%SZ}"} for name, value in _hour(at).items()}
     entry = json.dumps({"summary": "Typed by hand", **times})
@@ -76,19 +83,33 @@ def commands(scene: Scene) -> str:
     firestore = f"http://{scene.stack.emulator.host}/v1/projects/{scene.stack.project}/databases/(default)/documents"
     edit = json.dumps({"writes": [_studio_edit(f"{document}/{appointment_id}", "Renamed in the studio")]})
     find = json.dumps({"structuredQuery": _titled("Typed by hand")})
+    rename = json.dumps({"summary": "Renamed by Marco"})
     return f"""
-As Olena in her Google calendar (the token is that of Google's own page): a new entry, then how it stands in the studio
+As Olena in her Google calendar (the token is that of Google's own page): a new entry, then (a second
+later) how it stands in the studio
 
   curl -s -X POST '{calendar}' {google} -d '{entry}'
 
-  curl -s -X POST '{firestore}/studios/{STUDIO_ID}:runQuery' {owner} -d '{find}'
+  sleep 1; curl -s -X POST '{firestore}/studios/{STUDIO_ID}:runQuery' {owner} -d '{find}'
 
 As the studio, “{title}” gets another title (only the fields named are written, updated_at by the
 server, as the contract asks); then how it stands in Olena's calendar
 
   curl -s -X POST '{firestore}:commit' {owner} -d '{edit}'
 
-  curl -s '{calendar}/{event_id}' {google}
+  sleep 1; curl -s '{calendar}/{event_id}' {google}
+
+As Marco in his Google calendar: “{marcos_title}” gets another title, then how it stands in the studio
+
+  curl -s -X PATCH '{calendar}/{scene.event_of(MARCO, renamed)}' {marcos_google} -d '{rename}'
+
+  sleep 1; curl -s '{firestore}/studios/{STUDIO_ID}/appointments/{renamed}' {owner}
+
+As Marco: “{deleted_title}” is deleted (Google answers nothing); in the studio, its status is then "cancelled"
+
+  curl -s -X DELETE '{calendar}/{scene.event_of(MARCO, deleted)}' {marcos_google}
+
+  sleep 1; curl -s '{firestore}/studios/{STUDIO_ID}/appointments/{deleted}' {owner}
 
 Ctrl-C stops everything.
 """

@@ -11,11 +11,11 @@ import logging
 import re
 import time
 from collections.abc import Callable, Collection, Mapping
+from http import HTTPStatus
 from typing import Any, TypeVar
 
 import flask
 from google.auth import exceptions as auth_exceptions
-from google.auth.transport import requests as auth_requests
 from google.oauth2 import id_token
 from werkzeug.datastructures import Headers
 
@@ -46,7 +46,6 @@ class Callers:
 
     def __init__(self, certs_url: str) -> None:
         self._certs_url = certs_url
-        self._fetch = auth_requests.Request()
         self._kept: tuple[float, Any] | None = None
 
     def check(self, headers: Headers, audience: str, allowed: Collection[str]) -> str:
@@ -63,8 +62,6 @@ class Callers:
         except (ValueError, auth_exceptions.GoogleAuthError) as error:
             if isinstance(error, auth_exceptions.TransportError):
                 raise
-            # A key may have been replaced since the certificates were fetched: the next token is checked anew.
-            self._kept = None
             raise RefusedError("the OIDC token is not valid here") from None
         email = str(claims.get("email", ""))
         if claims.get("iss") not in ISSUERS or not claims.get("email_verified") or email not in allowed:
@@ -72,10 +69,16 @@ class Callers:
         return email
 
     def _certificates(self, url: str, method: str = "GET", **options: Any) -> Any:
-        now = time.monotonic()
-        if self._kept is None or self._kept[0] < now:
-            self._kept = (now + CERTIFICATES_LIFE_SECONDS, self._fetch(url, method, **options))
-        return self._kept[1]
+        now, kept = time.monotonic(), self._kept
+        if kept is not None and kept[0] > now:
+            return kept[1]
+        # Here, because the webhook needs none of it.
+        from google.auth.transport import requests  # noqa: PLC0415
+
+        answer = requests.Request()(url, method, **options)
+        if answer.status == HTTPStatus.OK:
+            self._kept = (now + CERTIFICATES_LIFE_SECONDS, answer)
+        return answer
 
 
 def answers(function: _Function) -> _Function:

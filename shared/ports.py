@@ -257,11 +257,12 @@ class Store(Protocol):
         version: Version,
         fields: Document,
         settlements: Sequence[Settlement],
-        log: RunLog | None,
+        log: Sequence[RunLog] = (),
     ) -> Version:
         """Store settlements and `fields` of the connection in one step, if the connection is still at `version`.
 
-        Gives the connection's new version. Raises `Stale`, with nothing stored, if anything it depends on changed.
+        Gives the connection's new version. Nothing is stored where it raises `Stale` (anything that it depends on has
+        changed) or `Refused` (something in it cannot be stored at all).
         """
         ...
 

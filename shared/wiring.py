@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING
 
 from shared.config import Settings, from_environment
 from shared.http import Callers
-from shared.services.run import Ports
-from shared.services.sync_calendar import Push
 
 if TYPE_CHECKING:
     from shared.adapters.cloud_tasks import CloudTasks
@@ -19,6 +17,7 @@ if TYPE_CHECKING:
     from shared.adapters.google_calendar import GoogleCalendars
     from shared.adapters.google_oauth import GoogleAccounts
     from shared.adapters.secret_manager import SecretManagerSecrets
+    from shared.services.run import Ports
 
 QUEUES = ("now", "scheduled", "populate")
 
@@ -116,12 +115,10 @@ class Wiring:
         return self.settings["CHANNEL_KEY"].encode()
 
     @property
-    def run_ports(self) -> Ports:
-        return Ports(self.store, self.calendars, self.tasks, self.clock, new_id)
+    def run_ports(self) -> "Ports":
+        from shared.services.run import Ports
 
-    @property
-    def push(self) -> Push:
-        return Push(self.channel_key)
+        return Ports(self.store, self.calendars, self.tasks, self.clock, new_id)
 
 
 @functools.cache

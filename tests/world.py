@@ -139,7 +139,7 @@ class World:
 
     def run(self, user_id: str) -> Outcome:
         """One task for the user's connection, as the queue would deliver it."""
-        return sync_calendar(self.connections[user_id], self.wiring.run_ports, self.wiring.push)
+        return sync_calendar(self.connections[user_id], self.wiring.run_ports, self.wiring.channel_key)
 
     def sync(self, *user_ids: str) -> None:
         """Wish and run until nothing is due any more, for the users given or for all."""

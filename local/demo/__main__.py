@@ -1,30 +1,31 @@
 """The product's main job, for a person to watch: ``python -m local.demo``.
 
-A studio and two Google calendars that were used before are connected, populated both ways, then edited on both sides
-at once. Every step checks what it shows. Exit status: 0 if all of it held, 1 if not, 2 if the Firestore emulator is
-not installed, 130 after Ctrl-C.
+A studio and two Google calendars that were used before are connected, populated both ways, then edited on either
+side and on both at once. Every step checks what it shows. Exit status: 0 if all of it held, 1 if not, 2 if the
+Firestore emulator is not installed, 130 after Ctrl-C.
 """
 
 import contextlib
+import pathlib
 import sys
 import time
+import traceback
 from collections.abc import Callable
 
 from local.demo import checks
 from local.demo.checks import assigned, ends_before, entry_of_appointment, entry_of_event, exactly, exactly_once
-from local.demo.edits import carry_out, edits_on_both_sides
-from local.demo.scene import Scene, connect, emulator_name, load, populated, prepare
-from local.demo.studio import CONNECTED, OLENA, PAST_DAYS, STUDIO_NAME, STUDIO_ZONE, USERS, DemoUser, in_scope
+from local.demo.functions_log import last_errors
+from local.demo.progress import POPULATE_TIMEOUT, settle, watch_populate
+from local.demo.rounds import show_idle_round
+from local.demo.scene import Scene, connect, emulator_name, load, prepare
+from local.demo.studio import CONNECTED, PAST_DAYS, STUDIO_NAME, STUDIO_ZONE, USERS, DemoUser, in_scope
 from local.demo.terminal import Terminal, end_now, stops_in_order
+from local.demo.waves import show_edits
 from local.firestore_emulator import EmulatorFailedError, EmulatorMissingError
-from local.stack import FunctionsFailedError, Stack
-from shared.services.wishes import wish
+from local.stack import ROOT, FunctionsFailedError, Stack
 
-# Seconds. Far beyond what any of it takes: what has not happened by then will not.
-POPULATE_TIMEOUT = 45.0
-ARRIVAL_TIMEOUT = 20.0
-SETTLE_TIMEOUT = 45.0
-
+# Of the functions' errors, after a failure.
+ERRORS_SHOWN = 5
 EXIT_MISSING = 2
 
 
@@ -70,6 +71,10 @@ def show_secrecy(scene: Scene, terminal: Terminal, when: str) -> None:
     terminal.check(f"No token in any document or log, {when}", problems, figure)
 
 
+def show_secrecy_at_end(scene: Scene, terminal: Terminal) -> None:
+    show_secrecy(scene, terminal, "at the end")
+
+
 def show_populate(scene: Scene, terminal: Terminal) -> None:
     terminal.step("Cloud Scheduler's stand-in calls fan_out; sync_user populates both directions")
     scene.stack.google.clear_requests()
@@ -78,15 +83,19 @@ def show_populate(scene: Scene, terminal: Terminal) -> None:
     status = scene.stack.scheduler.tick()
     terminal.check("fan_out answered", exactly(status, 200, "Its status"), f"HTTP {status}")
     took = watch_populate(scene, terminal, started)
+    if took is None:
+        never = [f"The populate was not through after {POPULATE_TIMEOUT:.0f} s."]
+        terminal.check("Populate of both users, both directions", never, "never")
+        return
     settle(scene, terminal)
     runs = [run for run in scene.stack.tasks.dispatches if run.url.endswith("/sync_user") and run.queue == "scheduled"]
     terminal.check("Tasks that it enqueued, for sync_user", exactly(len(runs), len(CONNECTED), "Tasks"), f"{len(runs)}")
-    problems = [] if took else [f"The populate was not through after {POPULATE_TIMEOUT:.0f} s."]
-    terminal.check("Populate of both users, both directions", problems, f"{took or 0:.1f} s")
+    terminal.check("Populate of both users, both directions", [], f"{took:.1f} s")
     for user in CONNECTED:
         show_populated_calendar(scene, terminal, user)
     show_populated_studio(scene, terminal)
     show_pairs(scene, terminal)
+    show_kept(scene, terminal)
     boxes = [
         f"{user.name}'s box {box} is still ticked."
         for user in CONNECTED
@@ -95,26 +104,6 @@ def show_populate(scene: Scene, terminal: Terminal) -> None:
     ]
     terminal.check("Boxes have unticked themselves", boxes, f"{2 * len(CONNECTED) - len(boxes)}")
     show_requests(scene, terminal)
-
-
-def watch_populate(scene: Scene, terminal: Terminal, started: float) -> float | None:
-    """Seconds until everything was populated; None if it was not in time."""
-    going_on = False
-    with terminal.bar() as bar:
-        while (took := time.monotonic() - started) < POPULATE_TIMEOUT:
-            connections = {user: scene.connection(user) for user in CONNECTED}
-            if not going_on and all(connection.attempted_at for connection in connections.values()):
-                scene.pause("now", paused=False)  # The schedule's tasks have them: what was held back may come.
-                going_on = True
-            for user, connection in connections.items():
-                if connection.populate is not None:
-                    bar.show(user.name, connection.populate.done, connection.populate.total)
-                elif connection.populated.calendar is not None:
-                    bar.complete(user.name)
-            if populated(scene):
-                return took
-            time.sleep(0.05)
-    return None
 
 
 def show_populated_calendar(scene: Scene, terminal: Terminal, user: DemoUser) -> None:
@@ -148,6 +137,23 @@ def show_pairs(scene: Scene, terminal: Terminal) -> None:
     terminal.check("What was typed on both sides is paired", problems, f"{pairs} pairs")
 
 
+def show_kept(scene: Scene, terminal: Terminal) -> None:
+    """What people set in the calendar and the studio knows nothing of: colours and reminders stay as they were."""
+    problems, kept = [], 0
+    for user in CONNECTED:
+        events = {event["id"]: event for event in scene.person(user).events()}
+        for twin in scene.plan.twins[user.id]:
+            event = events.get(scene.typed_twice[user.id][twin.appointment_id], {})
+            for name in ("colorId", "reminders"):
+                if name not in twin.event:
+                    continue
+                same = event.get(name) == twin.event[name]
+                kept += same
+                title = scene.plan.appointments[twin.appointment_id]["title"]
+                problems += [] if same else [f"“{title}” in {user.name}'s calendar has lost its {name}."]
+    terminal.check("Colours and reminders that people set have stayed", problems, f"{kept}")
+
+
 def show_requests(scene: Scene, terminal: Terminal) -> None:
     """The budget: 50 writes to a request, each calendar listed once, one channel and one token for each user."""
     calls = checks.google_calls(scene.stack.calls_made())
@@ -169,57 +175,25 @@ def show_requests(scene: Scene, terminal: Terminal) -> None:
     terminal.say(f"{populating}; then {changes} short looks, because Google told us of our own writes")
 
 
-def show_edits(scene: Scene, terminal: Terminal) -> None:
-    terminal.step("Edits on both sides at once: pushes and triggers carry them, no schedule")
-    scheduled = len([one for one in scene.stack.tasks.dispatches if one.queue == "scheduled"])
-    for what, seconds in carry_out(edits_on_both_sides(scene), ARRIVAL_TIMEOUT).items():
-        problems = [f"Not after {ARRIVAL_TIMEOUT:.0f} s: {what}."] if seconds is None else []
-        terminal.check(what, problems, "never" if seconds is None else f"{seconds * 1000:.0f} ms")
-    settle(scene, terminal)
-    appointments = scene.studio.appointments().values()
-    for user in CONNECTED:
-        events = [entry_of_event(event) for event in scene.person(user).events()]
-        recent = [entry for entry in events if not ends_before(entry, scene.since)]
-        problems = exactly_once(assigned(appointments, user.id, scene.since), recent, f"{user.name}'s calendar")
-        terminal.check(f"Studio and {user.name}'s calendar agree again", problems, f"{len(recent)} entries")
-    later = len([one for one in scene.stack.tasks.dispatches if one.queue == "scheduled"])
-    terminal.check("Runs that the schedule had to start", exactly(later - scheduled, 0, "Runs"), f"{later - scheduled}")
-
-
-def show_idle_round(scene: Scene, terminal: Terminal) -> None:
-    terminal.step("A round with nothing to do, and what it costs")
-    for _ in range(2):  # The first one clears the outbox of what the runs themselves wrote.
-        scene.stack.reset_calls()
-        store, tasks, clock = scene.wiring.store, scene.wiring.tasks, scene.wiring.clock
-        wish(scene.connections[OLENA.id], store, tasks, clock)
-        settle(scene, terminal)
-    counted = scene.stack.calls_made()
-    calls = checks.google_calls(counted)
-    for what, found, allowed in (
-        ("Calls to the calendar", sum(calls) - calls.tokens, 1),
-        ("Token calls", calls.tokens, 0),
-        ("Document reads", counted["document_reads"], 4),
-        ("Document writes", counted["document_writes"], 2),
-    ):
-        problems = checks.at_most(found, allowed, what.lower())
-        terminal.check(f"{what} of an idle run", problems, f"{found} of {allowed} allowed")
-    ran = [f"The run listed {calls.listing} times, not once."] if calls.listing != 1 else []
-    terminal.check("It did look into the calendar", ran, f"{calls.listing} listing")
-    show_secrecy(scene, terminal, "at the end")
-
-
 STEPS: tuple[Callable[[Scene, Terminal], None], ...] = (
     show_studio,
     show_connecting,
     show_populate,
     show_edits,
     show_idle_round,
+    show_secrecy_at_end,
 )
 
 
-def settle(scene: Scene, terminal: Terminal) -> None:
-    if not scene.stack.settle(SETTLE_TIMEOUT):
-        terminal.check("All came to rest", [f"Something was still under way after {SETTLE_TIMEOUT:.0f} s."])
+def carry_out(step: Callable[[Scene, Terminal], None], scene: Scene, terminal: Terminal) -> None:
+    """A step that breaks off has failed: what was checked before it, and what the functions said, is still told."""
+    try:
+        step(scene, terminal)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the demo has not held
+        places = traceback.extract_tb(error.__traceback__)
+        at = next((place for place in reversed(places) if place.filename.startswith(f"{ROOT}/local/")), places[-1])
+        where = f"{pathlib.Path(at.filename).name}:{at.lineno}"
+        terminal.check("The step went through", [f"It broke off at {where}: {type(error).__name__}: {error}"])
 
 
 def show(stack: Stack, terminal: Terminal, emulator: str) -> int:
@@ -227,11 +201,14 @@ def show(stack: Stack, terminal: Terminal, emulator: str) -> int:
     terminal.line(f"Runs on {emulator} at {stack.emulator.host}; Google is simulated, at {stack.google.url}.")
     scene = prepare(stack)
     for step in STEPS:
-        step(scene, terminal)
+        carry_out(step, scene, terminal)
         if terminal.problems:
             break  # The next steps build on this one.
     terminal.table()
-    return terminal.verdict(time.monotonic() - started)
+    status = terminal.verdict(time.monotonic() - started)
+    if terminal.problems:
+        terminal.quote("What the functions said:", last_errors(list(stack.output), ERRORS_SHOWN))
+    return status
 
 
 def main() -> int:

@@ -18,22 +18,44 @@ class Entry(NamedTuple):
     title: str
     start: str
     end: str
+    description: str = ""
+    location: str = ""
+    status: str = "confirmed"
+    busy: bool = True
+    private: bool = False
 
     def __str__(self) -> str:
         return f"“{self.title}” ({self.start} to {self.end})"
 
 
 def entry_of_appointment(fields: Mapping[str, Any]) -> Entry:
-    if fields.get("all_day"):
-        return Entry(fields["title"], fields["start_date"], fields["end_date"])
-    return Entry(fields["title"], _utc(fields["start"]), _utc(fields["end"]))
+    start, end = (fields[f"{name}_date"] if fields.get("all_day") else _utc(fields[name]) for name in ("start", "end"))
+    return Entry(
+        fields["title"],
+        start,
+        end,
+        description=fields.get("description") or "",
+        location=fields.get("location") or "",
+        status=fields.get("status") or "confirmed",
+        busy=fields.get("busy", True),
+        private=fields.get("private", False),
+    )
 
 
 def entry_of_event(event: Mapping[str, Any]) -> Entry:
     start, end = (
         event[name].get("date") or _utc(dt.datetime.fromisoformat(event[name]["dateTime"])) for name in ("start", "end")
     )
-    return Entry(event["summary"], start, end)
+    return Entry(
+        event.get("summary", ""),
+        start,
+        end,
+        description=event.get("description", ""),
+        location=event.get("location", ""),
+        status=event.get("status", "confirmed"),
+        busy=event.get("transparency") != "transparent",
+        private=event.get("visibility") == "private",
+    )
 
 
 def ends_before(entry: Entry, day: dt.date) -> bool:
@@ -41,9 +63,9 @@ def ends_before(entry: Entry, day: dt.date) -> bool:
 
 
 def exactly_once(wanted: Iterable[Entry], found: Iterable[Entry], place: str) -> list[str]:
-    """Whether `place` holds just what is wanted: nothing missing, nothing doubled, nothing else."""
+    """Whether `place` holds just what is wanted: nothing missing, nothing doubled, nothing else, in every field."""
     expected, there = Counter(wanted), Counter(found)
-    problems = []
+    problems = _differing(expected, there, place)
     for entry in sorted(expected | there):
         if there[entry] == expected[entry]:
             continue
@@ -53,6 +75,24 @@ def exactly_once(wanted: Iterable[Entry], found: Iterable[Entry], place: str) ->
             problems.append(f"{entry} is in {place}, but should not be.")
         else:
             problems.append(f"{entry} is {there[entry]} times in {place}, not {expected[entry]} times.")
+    return problems
+
+
+def _differing(expected: Counter[Entry], there: Counter[Entry], place: str) -> list[str]:
+    """Entries that are there, with the title and the times that they should have, but with something else amiss.
+
+    They are told here, and taken out of both.
+    """
+    problems = []
+    strangers = {entry[:3]: entry for entry in there - expected}
+    for entry in sorted(expected - there):
+        if (other := strangers.pop(entry[:3], None)) is None:
+            continue
+        names = [name for name in Entry._fields if getattr(entry, name) != getattr(other, name)]
+        amiss = ", ".join(f"{name} {getattr(other, name)!r} (should be {getattr(entry, name)!r})" for name in names)
+        problems.append(f"{entry} differs in {place}: {amiss}.")
+        expected[entry] -= 1
+        there[other] -= 1
     return problems
 
 

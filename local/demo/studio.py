@@ -4,6 +4,7 @@ Everything is made up, always in the same way (one seed), around the day that is
 """
 
 import datetime as dt
+import itertools
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -143,11 +144,20 @@ _OWN = (
     ("Dentist", 1.0), ("Yoga", 1.5), ("Lunch with Sofiia", 1.0), ("Pick up the kids", 0.5), ("Car to the garage", 1.0),
     ("Parents' evening", 2.0), ("Piano lesson", 1.0), ("Haircut", 1.0), ("Call grandma 📞", 0.5), ("Run, 10 km", 1.0),
 )  # fmt: skip
+# What people fill in besides, in turns.
+_OWN_DETAILS: tuple[dict[str, Any], ...] = (
+    {},
+    {"description": "Bring the insurance card.\nAsk about <Thursday> & Friday.", "location": "Velyka Vasylkivska 72"},
+    {"transparency": "transparent"},
+    {"visibility": "private", "description": "Nobody's business 🤫"},
+    {"status": "tentative", "location": "Café «Zoloti», 2nd floor"},
+)
 _OWN_DAYS = (("Holiday in the Carpathians", 7), ("Birthday of Taras", 1), ("Visitors", 3))
 
 
 def _own_entries(chance: random.Random, user: DemoUser, today: dt.date) -> list[dict[str, Any]]:
     entries: dict[str, dict[str, Any]] = {}
+    details = itertools.cycle(_OWN_DETAILS)
     while len(entries) < user.entries - user.typed_twice:
         day = _day(chance, today, 110, 100)
         if chance.random() < 0.1:  # noqa: PLR2004 - one in ten
@@ -158,7 +168,16 @@ def _own_entries(chance: random.Random, user: DemoUser, today: dt.date) -> list[
             start = _at(day, chance.randrange(14, 42) / 2, user.calendar_zone)
             times = {"start": _date_time(start), "end": _date_time(start + dt.timedelta(hours=hours))}
         entries[f"{title} {times['start']}"] = {"summary": title, **times, "colorId": str(chance.randrange(1, 12))}
-    return list(entries.values())
+    return [entry | next(details) for entry in entries.values()]
+
+
+# What only the calendar knows of an entry, and must keep.
+TWIN_EXTRAS: tuple[dict[str, Any], ...] = (
+    {"colorId": "5"},
+    {"reminders": {"useDefault": False, "overrides": [{"method": "popup", "minutes": 45}]}},
+    {"colorId": "11", "reminders": {"useDefault": False, "overrides": [{"method": "email", "minutes": 1440}]}},
+    {},
+)
 
 
 def _twins(
@@ -166,9 +185,9 @@ def _twins(
 ) -> list[Twin]:
     """Some of this user's appointments as the user typed them again, in a hurry."""
     mine = [key for key, fields in appointments.items() if user.id in fields["user_ids"] and in_scope(fields, today)]
-    typists = _typists()
+    typists, extras = _typists(), itertools.cycle(TWIN_EXTRAS)
     return [
-        Twin(key, {"summary": next(typists)(appointments[key]["title"]), **_times(appointments[key])})
+        Twin(key, {"summary": next(typists)(appointments[key]["title"]), **_times(appointments[key]), **next(extras)})
         for key in chance.sample(mine, user.typed_twice)
     ]
 

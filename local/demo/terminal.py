@@ -92,7 +92,11 @@ class Terminal:
 
     def step(self, title: str) -> None:
         self._steps += 1
-        self._print(f"\n[bold]{self._steps}. {escape(title)}[/bold]")
+        number = f"{self._steps}. "
+        lines = textwrap.wrap(number + title, self.console.width - 1, subsequent_indent=" " * len(number))
+        self._print("")
+        for line in lines:
+            self._print(f"[bold]{escape(line)}[/bold]")
 
     def say(self, text: str) -> None:
         """Something to know, nothing that could fail."""
@@ -106,6 +110,13 @@ class Terminal:
         self._list(problems)
         self._rows.append((what, figure, held))
         self.problems += problems
+
+    def quote(self, title: str, lines: Sequence[str]) -> None:
+        """What somebody else said, below a title; nothing at all if that was nothing."""
+        if lines:
+            self._print(f"\n[bold]{escape(title)}[/bold]")
+        for line in lines:
+            self._indented("·", "dim", line)
 
     @contextlib.contextmanager
     def waiting(self, text: str) -> Iterator[None]:

@@ -18,8 +18,8 @@ from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 
 from shared.domain import identity
-from shared.domain.connection import LOG_LIFE, Account, Connection, OutboxEntry
-from shared.domain.errors import Stale, Unavailable
+from shared.domain.connection import LOG_LIFE, Account, Connection, OutboxEntry, Populate
+from shared.domain.errors import Refused, Stale, Unavailable
 from shared.domain.link import Link
 from shared.ports import Document, Due, RunLog, Settlement, Stored, StudioWrite, Version
 
@@ -98,7 +98,13 @@ class FirestoreStore:
             try:
                 batch.commit(**_PATIENCE)
             except exceptions.AlreadyExists:
-                revived = {"state": connection.state, "state_reason": None, "next_sync_at": connection.next_sync_at}
+                # What was edited while it rested is found by comparing everything, as after a lost cursor.
+                revived = {
+                    "state": connection.state,
+                    "state_reason": None,
+                    "next_sync_at": connection.next_sync_at,
+                    "populate": _builtins(Populate()),
+                }
                 batch = self._client.batch()
                 batch.update(reference, {**revived, "failures": 0})
                 batch.update(user, shown)
@@ -226,7 +232,7 @@ class FirestoreStore:
         version: Version,
         fields: Document,
         settlements: Sequence[Settlement],
-        log: RunLog | None,
+        log: Sequence[RunLog] = (),
     ) -> Version:
         connection = self._connection(connection_id)
         batch = self._client.batch()
@@ -243,8 +249,8 @@ class FirestoreStore:
                 batch.set(connection.collection("parked").document(item_id), _builtins(parked))
             for item_id in settlement.unpark:
                 batch.delete(connection.collection("parked").document(item_id))
-        if log is not None:
-            _write_log(batch, connection, log)
+        for chunk in log:
+            _write_log(batch, connection, chunk)
         with _errors():
             return batch.commit(**_PATIENCE)[0].update_time
 
@@ -311,6 +317,8 @@ def _errors() -> Iterator[None]:
         yield
     except (exceptions.FailedPrecondition, exceptions.Aborted, exceptions.AlreadyExists, exceptions.NotFound) as error:
         raise Stale(f"Firestore: {type(error).__name__}") from error
+    except exceptions.InvalidArgument as error:
+        raise Refused("Firestore does not take this") from error
     except (exceptions.ServerError, exceptions.TooManyRequests, exceptions.RetryError) as error:
         raise Unavailable(f"Firestore: {type(error).__name__}") from error
 

@@ -21,11 +21,13 @@ from shared.adapters.google_oauth import GoogleAccounts, token_errors
 from shared.domain.connection import CalendarChoice, Connection
 from shared.domain.content import UNITS
 from shared.domain.errors import (
+    AccessLost,
     CalendarGone,
     CursorExpired,
     Forbidden,
     Park,
     RateLimited,
+    Retry,
     Stale,
     Stop,
     SyncError,
@@ -139,9 +141,10 @@ class GoogleCalendar:
         body = {"id": channel_id, "type": "web_hook", "address": self._push_address, "token": token}
         request = self._events.watch(calendarId=self._calendar_id, body=body, fields="resourceId,expiration")
         try:
-            with token_errors():
-                channel = request.execute(http=self._accounts.authorized(self._account_id))
+            channel = self._with_access(lambda http: request.execute(http=http))
         except HttpError as error:
+            if isinstance(known := _error(error), Retry):
+                raise known from None
             # Without a channel the connection syncs by interval: slower, but nothing is lost.
             extra = {"connection": self._connection_id, "status": error.status_code, "reason": _reason(error)}
             log.warning("no push channel for this calendar", extra=extra)
@@ -155,8 +158,7 @@ class GoogleCalendar:
             calendarId=self._calendar_id, maxResults=PAGE, singleEvents=False, fields=_LIST_FIELDS, **place
         )
         try:
-            with token_errors():
-                answer = request.execute(http=self._accounts.authorized(self._account_id))
+            answer = self._with_access(lambda http: request.execute(http=http))
         except HttpError as error:
             raise _list_error(error, paging=place["pageToken"] is not None) from None
         return EventPage(
@@ -185,16 +187,27 @@ class GoogleCalendar:
 
     def _send(self, requests: Sequence[Any]) -> list[Any]:
         """Answers, or the `HttpError`s in their place; a lone request goes by itself, the others in batches."""
-        http = self._accounts.authorized(self._account_id)
         outcomes: list[Any] = [None] * len(requests)
         for start in range(0, len(requests), BATCH):
             chunk = requests[start : start + BATCH]
-            with token_errors():
-                if len(chunk) == 1:
-                    outcomes[start] = _execute(chunk[0], http)
-                else:
-                    self._send_batch(chunk, start, outcomes, http)
+            if len(chunk) == 1:
+                outcomes[start] = self._with_access(functools.partial(_execute, chunk[0]))
+            else:
+                self._with_access(functools.partial(self._send_batch, chunk, start, outcomes))
         return outcomes
+
+    def _with_access(self, call: Callable[[Any], Any]) -> Any:
+        """Call with the account's token. One that was kept in memory may be an old one: then once more, anew."""
+        kept = self._accounts.kept(self._account_id)
+        try:
+            with token_errors():
+                return call(self._accounts.authorized(self._account_id))
+        except AccessLost:
+            self._accounts.forget(self._account_id)
+            if not kept:
+                raise
+        with token_errors():
+            return call(self._accounts.authorized(self._account_id))
 
     def _send_batch(self, chunk: Sequence[Any], start: int, outcomes: list[Any], http: Any) -> None:
         def keep(request_id: str, answer: Any, error: Exception | None) -> None:

@@ -48,18 +48,23 @@ def _content(resource: Mapping[str, Any]) -> tuple[Content | None, Reason | None
         return None, Reason.REPEATING, "recurrence" if "recurrence" in resource else "recurringEventId"
     try:
         when = _when(resource["start"], resource["end"])
-    except (KeyError, ValueError, TypeError, AttributeError) as error:
+    except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         return None, Reason.INVALID, f"start or end: {type(error).__name__}"
     content = Content(
-        title=str(resource.get("summary", "")),
-        description=str(resource.get("description", "")),
-        location=str(resource.get("location", "")),
+        title=_text(resource.get("summary")),
+        description=_text(resource.get("description")),
+        location=_text(resource.get("location")),
         when=when,
         status="tentative" if resource.get("status") == "tentative" else "confirmed",
         busy=resource.get("transparency", "opaque") != "transparent",
         private=resource.get("visibility", "default") in {"private", "confidential"},
     )
     return content, None, ""
+
+
+def _text(value: object) -> str:
+    """A text cut in the middle of an emoji comes with half of it, which no storage takes: it becomes the sign �."""
+    return "" if value is None else str(value).encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 def _when(start: Mapping[str, Any], end: Mapping[str, Any]) -> When:

@@ -67,6 +67,10 @@ class GoogleAccounts:
         """As `authorized`, for a token that is not stored yet."""
         return AuthorizedHttp(self._credentials_for(refresh_token), http=self.http())
 
+    def kept(self, account_id: str) -> bool:
+        """Whether the account's token is in memory, and may be older than the one that is stored."""
+        return account_id in self._credentials
+
     def forget(self, account_id: str) -> None:
         """Drop what is cached, so that a token stored since is used."""
         self._credentials.pop(account_id, None)

@@ -124,7 +124,10 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """``outbox/{item_id}``: something to look at. Says that an item may have changed, never what it is now."""
+    """``outbox/{item_id}``: something to look at. Says that an item may have changed, never what it is now.
+
+    `at` is when the studio changed it; an entry with an `event_id` was left by a run, and says nothing of that.
+    """
 
     appointment_id: str | None = None
     event_id: str | None = None

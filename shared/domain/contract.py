@@ -1,5 +1,6 @@
 """Checks a front-end's document against the contract: the one edge where untyped fields become typed ones."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, TypeVar
 
@@ -23,7 +24,8 @@ def read(data: Mapping[str, Any], kind: type[_Struct]) -> _Struct:
         what, _, where = str(error).partition(" - at `$.")
         # A missing field is named in the sentence itself: "Object missing required field `kind`".
         field = where.rstrip("`") or what.rpartition("`")[0].rpartition("`")[2]
-        raise Park(Reason.INVALID, field, what) from error
+        # An unknown word is quoted by the library, and may be anything that a person wrote: it stays out of the reason.
+        raise Park(Reason.INVALID, field, re.sub(r" '.*'$", "", what, flags=re.DOTALL)) from None
 
 
 def _without_nulls(data: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,6 +10,7 @@
     │   ├── AccessLost       the refresh token is no longer good (only ``invalid_grant`` and its kin)
     │   ├── Forbidden        the account may not do this with this calendar
     │   └── CalendarGone     the calendar is not there any more
+    ├── Refused          our own storage will not take this as it is (too large): never as it is
     ├── CursorExpired    the sync token is no longer good: list in full
     └── Park             this item only: recorded with its reason, tried again when the item changes
 
@@ -71,6 +72,10 @@ class CalendarGone(Stop):
     """The chosen calendar does not exist any more, or the account cannot see it."""
 
     reason = Reason.CALENDAR_GONE
+
+
+class Refused(SyncError):
+    """Our own storage will not take what it was given: too large, or of a form that it does not know."""
 
 
 class CursorExpired(SyncError):

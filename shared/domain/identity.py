@@ -3,8 +3,22 @@ however often. That is what keeps a repeated or concurrent creation from becomin
 """
 
 import datetime as dt
+import re
 
 from shared.domain.content import digest
+
+_LONGEST_BYTES = 1_500
+_RESERVED = re.compile(r"__.*__", re.DOTALL)
+
+
+def usable(document_id: object) -> bool:
+    """Whether Firestore takes this as a document's id: front-ends write ids of users and clients into their documents.
+
+    Source: "Constraints on document IDs" in Firestore's quotas.
+    """
+    if not isinstance(document_id, str) or document_id in {"", ".", ".."} or "/" in document_id:
+        return False
+    return len(document_id.encode(errors="surrogatepass")) <= _LONGEST_BYTES and not _RESERVED.fullmatch(document_id)
 
 
 def account_document(provider: str, account_id: str) -> str:

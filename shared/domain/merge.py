@@ -48,10 +48,21 @@ class Base(msgspec.Struct, frozen=True, kw_only=True):
         """Whether the studio, and whether the calendar, changed this unit; None where nothing tells."""
         if self.pending is not None and unit in self.pending.sent:
             sent = self.pending.sent[unit]
+            if unit_hash(unit, studio) == sent and _cut(normal(unit, studio), normal(unit, calendar)):
+                return False, False
             return unit_hash(unit, studio) != sent, unit_hash(unit, calendar) != sent
         if self.link is not None and self.link.studio is not None and self.link.calendar is not None:
             return not same(unit, studio, self.link.studio), not same(unit, calendar, self.link.calendar)
         return None
+
+
+# Google stores the first 8,192 characters of a description (seen in the field, not documented).
+CUT_FROM = 8_000
+
+
+def _cut(sent: str, stored: str) -> bool:
+    """Whether `stored` is what a provider leaves of a text that is too long for it."""
+    return len(stored) >= CUT_FROM and len(stored) < len(sent) and sent.startswith(stored)
 
 
 def merge(studio: Content, calendar: Content, base: Base, winner: Side, *, two_way: bool = True) -> Merged:

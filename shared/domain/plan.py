@@ -34,6 +34,9 @@ from shared.domain.operation import (
 )
 from shared.domain.reasons import Reason
 
+# An event carries its appointment's id, in a property that Google cuts at 1,024 characters.
+LONGEST_ID = 800
+
 EVERY_UNIT = frozenset(UNITS)
 
 
@@ -75,6 +78,8 @@ def _studio_side(item: Item, rules: Rules) -> Content | None:
         raise item.misfit
     if item.appointment is None or not is_here(item, rules):
         return None
+    if len(item.appointment_id) > LONGEST_ID:
+        raise Park(Reason.INVALID, "id", f"an id of at most {LONGEST_ID} characters is needed")
     return item.appointment.content()
 
 
@@ -154,7 +159,9 @@ def _take_back(item: Item, there: Event, rules: Rules) -> Operation:
     content = _content(there)
     generation = identity.generation_of(there.id, rules.connection_id, item.appointment_id)
     link = _link(item, there.id, content, content, there.etag, "", generation=generation)
+    reason = Reason.CANCELLED_IN_STUDIO
     if item.appointment is not None and not item.appointment.cancelled:
+        reason = Reason.LEFT_USER
         # A person may have edited it meanwhile: that edit belongs to the appointment, and goes there first.
         try:
             here = item.appointment.content()
@@ -163,12 +170,8 @@ def _take_back(item: Item, there: Event, rules: Rules) -> Operation:
         merged = merge(here, content, Base(pending=there.seal), _winner(item, there, rules), two_way=rules.two_way)
         if merged.to_studio:
             return _save_edit(item, there, merged, generation)
-    return Operation(
-        item=item,
-        reason=Reason.CANCELLED_IN_STUDIO,
-        calendar=Delete(event_id=there.id, etag=there.etag),
-        link=buried(link, rules.now),
-    )
+    delete = Delete(event_id=there.id, etag=there.etag)
+    return Operation(item=item, reason=reason, calendar=delete, link=buried(link, rules.now))
 
 
 def _save_edit(item: Item, there: Event, merged: Merged, generation: int | None) -> Operation:
@@ -200,6 +203,10 @@ def _join(item: Item, there: Event) -> Operation:
 
 
 def _pair(item: Item, here: Content, there: Event, rules: Rules) -> Operation:
+    changed = item.changed_at is not None and item.changed_at >= rules.since
+    wanted = rules.calendar_populated or changed or _wanted_from_calendar(there, rules)
+    if there.seal is None and (out := _out_of_scope(here, rules, wanted=wanted)):
+        return Operation(item=item, reason=out)
     merged = merge(here, _content(there), Base(pending=there.seal), _winner(item, there, rules), two_way=rules.two_way)
     reason = Reason.MATCHED if there.seal is None else Reason.CREATED_IN_STUDIO
     generation = identity.generation_of(there.id, rules.connection_id, item.appointment_id)
@@ -254,7 +261,7 @@ def _deleted_in_calendar(item: Item, link: Link, here: Content, rules: Rules) ->
         return _insert(item, here, rules, Reason.CREATED_IN_STUDIO)  # It was us who deleted it.
     if not rules.two_way or link.studio is None or here.differs(link.studio):
         return _insert(item, here, rules, Reason.STUDIO_EDIT_BEATS_DELETION)
-    if len(item.appointment.user_ids) > 1:
+    if len(set(item.appointment.user_ids)) > 1:
         return Operation(item=item, reason=Reason.REMOVED_FROM_ONE_OF_SEVERAL)
     gone = buried(link, rules.now)
     return Operation(item=item, reason=Reason.DELETED_IN_CALENDAR, studio=CancelAppointment(), link=gone)

@@ -5,6 +5,7 @@ from typing import Any
 
 import msgspec
 
+from shared.domain import identity
 from shared.domain.appointment import OWNED, owned_hash
 
 
@@ -28,7 +29,7 @@ def appointment_change(before: Mapping[str, Any] | None, after: Mapping[str, Any
 
 def _users(document: Mapping[str, Any]) -> set[str]:
     user_ids = document.get("user_ids")
-    return {user for user in user_ids if isinstance(user, str)} if isinstance(user_ids, list | tuple) else set()
+    return {user for user in user_ids if identity.usable(user)} if isinstance(user_ids, list | tuple) else set()
 
 
 def _written_by(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:

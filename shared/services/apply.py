@@ -4,7 +4,6 @@ A refused precondition sends just that item back to be read and decided afresh. 
 in the outbox, so that the cursor may pass it.
 """
 
-import datetime as dt
 import functools
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
@@ -13,27 +12,22 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from shared.domain.appointment import fields_of, owned_hash
-from shared.domain.connection import LogEntry, OutboxEntry, Parked
-from shared.domain.content import Content
-from shared.domain.errors import Park, RateLimited, Retry, Stale, SyncError
+from shared.domain.connection import OutboxEntry
+from shared.domain.errors import Park, RateLimited, Retry, Stale, SyncError, Unavailable
 from shared.domain.event import Event, Insert
 from shared.domain.operation import (
-    CancelAppointment,
-    CreateAppointment,
     Item,
     Operation,
     Rules,
-    UpdateAppointment,
-    agreed,
     before_deleting,
 )
 from shared.domain.plan import decide
 from shared.domain.reasons import Reason
-from shared.ports import Calendar, Settlement, StudioWrite
+from shared.ports import Calendar, Settlement
 from shared.services.gather import Documents, item
-from shared.services.run import Run
+from shared.services.run import Run, Step, Unstored
 from shared.services.run_log import log_entry
+from shared.services.settlement import settlement_of
 
 log = logging.getLogger(__name__)
 
@@ -45,25 +39,30 @@ ITEMS_PER_COMMIT = 100
 ROUNDS = 3
 # How often an item may fail in a way that nobody foresaw before it is parked.
 TRIES = 5
+# How often Google may fail to answer for one item alone, over some hours, before it is parked.
+MANY_TRIES = 20
+
+TOO_LARGE = "it is too large to be kept in step: shorten its texts"
 
 _Item = TypeVar("_Item")
 
 
 class Unfinished(msgspec.Struct, frozen=True):
-    """An item that stays to be done: it goes into the outbox. `unexpected` counts towards its `tries` so far."""
+    """An item that stays to be done: it goes into the outbox. `failed` counts towards its tries."""
 
     item: Item
     why: Exception
-    unexpected: bool = False
-    tries: int = 0
+    failed: bool = False
 
 
 class Applier:
     """Carries out one run's operations. Holds what they share, and what they left: `unfinished` items, and a `Retry`
-    where the provider asked to slow down. `on_stored` is told how many items each step stored.
+    where the provider asked to slow down. `tries` says how often items failed before; `on_stored` is told how many
+    items each step stored.
     """
 
     def __init__(self, run: Run, calendar: Calendar, rules: Rules) -> None:
+        self.tries: Mapping[str, int] = {}
         self.run = run
         self.calendar = calendar
         self.rules = rules
@@ -73,14 +72,19 @@ class Applier:
         self.unfinished: list[Unfinished] = []
         self.slow_down: Retry | None = None
 
-    def plan(self, items: Iterable[Item], tries: Mapping[str, int] | None = None) -> list[Operation]:
-        """Decide on each item. One that nobody foresaw is left for another try, and parked after `TRIES`."""
-        operations = []
+    def plan(self, items: Iterable[Item]) -> list[Operation]:
+        """Decide on each item. One that fails in a way nobody foresaw is left for another try, then parked."""
+        operations: list[Operation] = []
         for one in items:
+            tries = self.tries.get(one.appointment_id, 0)
+            if tries >= MANY_TRIES:
+                park = Park(Reason.REFUSED_BY_PROVIDER, "", "no answer, again and again")
+                operations.append(Operation(item=one, reason=park.reason, parked=park))
+                continue
             try:
                 operations.append(decide(one, self.rules))
             except Exception as error:  # noqa: BLE001 - one bad item must not stop the others; it is logged and kept
-                self._unforeseen(one, error, (tries or {}).get(one.appointment_id, 0), operations)
+                self._unforeseen(one, error, operations)
         return operations
 
     def apply(self, operations: Sequence[Operation], documents: Documents) -> bool:
@@ -115,13 +119,13 @@ class Applier:
             event_id = None if left.item.event is None else left.item.event.id
             item_id = left.item.appointment_id if event_id is None else f"event:{event_id}"
             before = known.get(item_id)
-            if before is not None and not left.unexpected:
+            if before is not None and not left.failed:
                 continue
             entries[item_id] = OutboxEntry(
                 appointment_id=left.item.appointment_id,
                 event_id=event_id,
                 at=left.item.changed_at or self.run.started_at,
-                tries=left.tries + left.unexpected,
+                tries=self.tries.get(left.item.appointment_id, 0) + left.failed,
             )
         self._put_off_so_far = len(self.unfinished)
         if entries:
@@ -138,15 +142,20 @@ class Applier:
         """Parked entries whose event was deleted in the calendar are no longer waiting for anything."""
         gone = tuple(item_id for item_id, event_id in self.parked.items() if event_id in deleted)
         if gone:
-            self._settle([Settlement(unpark=gone)], [])
+            self._settle([Step(Settlement(unpark=gone))])
 
     def _write(self, operations: Sequence[Operation], documents: Documents, rounds: int) -> None:
-        leaving = [link for operation in operations if (link := before_deleting(operation)) is not None]
         # What loses a clash exists nowhere else once it is overwritten: it is in the log before that.
-        clashes = [log_entry(operation) for operation in operations if operation.lost]
-        if leaving or clashes:
-            self.run.settle([Settlement(link=link) for link in leaving], clashes)
+        first = [
+            Step(Settlement(link=before_deleting(operation)), log_entry(operation) if operation.lost else None)
+            for operation in operations
+            if operation.lost or before_deleting(operation) is not None
+        ]
+        if first:
+            self.run.settle(first)
         outcomes = self.calendar.write([operation.calendar for operation in operations if operation.calendar])
+        if len(outcomes) > 1 and all(isinstance(outcome, Unavailable) for outcome in outcomes):
+            raise Unavailable("the calendar took none of a batch")
         done: list[tuple[Operation, Event | None]] = []
         again: list[Operation] = []
         for operation, outcome in zip(operations, outcomes, strict=True):
@@ -156,45 +165,55 @@ class Applier:
                 case Stale():
                     again.append(operation)
                 case Park():
-                    done.append((Operation(item=operation.item, reason=outcome.reason, parked=outcome), None))
+                    done.append((_park(operation, outcome), None))
                 case _:
                     self._later(operation, outcome)
         self._store(done, documents, rounds)
         self._decide_afresh(again, rounds)
 
     def _later(self, operation: Operation, why: SyncError) -> None:
-        self.unfinished.append(Unfinished(operation.item, why))
-        if isinstance(why, RateLimited) or (isinstance(why, Retry) and self.slow_down is None):
+        """Put one off. Only a request to slow down stops the others; a lone failure is this item's own trouble."""
+        self.unfinished.append(Unfinished(operation.item, why, failed=not isinstance(why, RateLimited)))
+        if isinstance(why, RateLimited):
             self.slow_down = why
 
     def _store(self, done: Sequence[tuple[Operation, Event | None]], documents: Documents, rounds: int) -> None:
-        if not done:
+        stored: list[Operation] = []
+        steps: list[Step] = []
+        for operation, event in done:
+            try:
+                settlement = settlement_of(operation, event, documents, self.rules, self.run, self.parked)
+            except Exception as error:  # noqa: BLE001 - as in `plan`
+                self._unforeseen(operation.item, error, [])
+            else:
+                logged = operation.calendar is not None and bool(operation.lost)  # Before the calendar was written.
+                stored.append(operation)
+                steps.append(Step(settlement, None if logged else log_entry(operation)))
+        if not steps:
             return
-        settlements = [self._settlement(operation, stored, documents) for operation, stored in done]
-        entries = [log_entry(operation) for operation, _ in done if operation.calendar is None or not operation.lost]
-        for operation, _ in done:
+        for operation in stored:
             self.run.count(operation.reason.value)
-        self.on_stored(len(done))
-        stale = self._settle(settlements, entries)
-        refused = {id(settlement) for settlement in stale}
-        again = [
-            operation
-            for (operation, _), settlement in zip(done, settlements, strict=True)
-            if operation.more or id(settlement) in refused
-        ]
-        self._decide_afresh(again, rounds)
+        self.on_stored(len(stored))
+        unstored = self._settle(steps)
+        too_large = [_park(stored[place], Park(Reason.INVALID, "", TOO_LARGE)) for place in unstored.refused]
+        self._settle([Step(settlement_of(op, None, documents, self.rules, self.run, self.parked)) for op in too_large])
+        again = [op for place, op in enumerate(stored) if op.more or place in unstored.stale]
+        self._decide_afresh([op for op in again if op.parked is None], rounds)
 
-    def _settle(self, settlements: Sequence[Settlement], entries: Sequence[LogEntry]) -> list[Settlement]:
-        """Store, and keep the connection's count of what is parked with it; gives the settlements that were stale."""
-        expected = _parked_after(self.parked, settlements)
+    def _settle(self, steps: Sequence[Step]) -> Unstored:
+        """Store, and keep the connection's count of what is parked with it."""
+        if not steps:
+            return Unstored()
+        expected = _parked_after(self.parked, steps)
         if len(expected) != self._parked_stored:
             self.run.note(parked=len(expected))
-        stale = self.run.settle(settlements, entries)
-        self.parked = _parked_after(self.parked, [one for one in settlements if one not in stale])
-        if stale and len(self.parked) != len(expected):
+        unstored = self.run.settle(steps)
+        missing = unstored.stale | unstored.refused
+        self.parked = _parked_after(self.parked, [step for place, step in enumerate(steps) if place not in missing])
+        if len(self.parked) != len(expected):
             self.run.note(parked=len(self.parked))
         self._parked_stored = len(self.parked)
-        return stale
+        return unstored
 
     def _decide_afresh(self, operations: Sequence[Operation], rounds: int) -> None:
         """Read what the operations were about again, from both sides, and decide and apply once more."""
@@ -239,60 +258,18 @@ class Applier:
         for chunk in _chunks(outward, WRITES_PER_REQUEST):
             self._write(chunk, documents, rounds - 1)
 
-    def _settlement(self, operation: Operation, stored: Event | None, documents: Documents) -> Settlement:
-        item_id = operation.item.appointment_id
-        if operation.parked is not None:
-            return Settlement(park=(item_id, _parked(operation, self.rules.now)))
-        unpark = (item_id,) if item_id in self.parked else ()
-        return Settlement(
-            link=agreed(operation, stored), studio=self._studio_write(operation, documents), unpark=unpark
-        )
-
-    def _studio_write(self, operation: Operation, documents: Documents) -> StudioWrite | None:
-        appointment_id = operation.item.appointment_id
-        stored = documents.get(appointment_id)
-        join = None
-        fields: dict[str, Any]
-        match operation.studio:
-            case None:
-                return None
-            case CreateAppointment(content=content, event_id=event_id):
-                origin = {"provider": "google", "connection": self.run.connection_id, "event_id": event_id}
-                fields = {
-                    **fields_of(content, Content.__struct_fields__),  # type: ignore[arg-type]
-                    "kind": "unlinked",
-                    "user_ids": [self.rules.user_id],
-                    "origin": origin,
-                }
-            case UpdateAppointment(content=content, units=units, join=joins):
-                fields = fields_of(content, units)
-                join = self.rules.user_id if joins else None
-            case CancelAppointment():
-                fields = {"status": "cancelled"}
-        before = {} if stored is None else dict(stored.value)
-        after = {**before, **fields}
-        if join is not None:
-            after["user_ids"] = [*before.get("user_ids", ()), join]
-        stamp = {"connection": self.run.connection_id, "run": self.run.id, "hash": owned_hash(after)}
-        fields["sync"] = {**stamp, "at": self.rules.now}
-        version = None if stored is None else stored.version
-        studio_id = self.rules.studio_id
-        return StudioWrite(
-            studio_id=studio_id, appointment_id=appointment_id, version=version, fields=fields, join=join
-        )
-
     def _unparks(self, operation: Operation) -> bool:
         return operation.item.appointment_id in self.parked and operation.parked is None
 
-    def _unforeseen(self, one: Item, error: Exception, tries: int, operations: list[Operation]) -> None:
+    def _unforeseen(self, one: Item, error: Exception, operations: list[Operation]) -> None:
         extra = {"connection": self.run.connection_id, "run": self.run.id, "item": one.appointment_id}
         # The error's text may quote what the item holds, so only its type and place are logged.
         log.error("item failed unexpectedly: %s", type(error).__name__, extra={**extra, "where": _place(error)})
-        if tries + 1 >= TRIES:
+        if self.tries.get(one.appointment_id, 0) + 1 >= TRIES:
             park = Park(Reason.UNEXPECTED, "", type(error).__name__)
             operations.append(Operation(item=one, reason=Reason.UNEXPECTED, parked=park))
         else:
-            self.unfinished.append(Unfinished(one, error, unexpected=True, tries=tries))
+            self.unfinished.append(Unfinished(one, error, failed=True))
 
 
 def _event_id(operation: Operation, links: Mapping[str, Any]) -> str | None:
@@ -308,28 +285,19 @@ def _generation(operation: Operation) -> int:
     return operation.link.generation if operation.link is not None else operation.item.next_generation
 
 
-def _parked_after(parked: Mapping[str, str | None], settlements: Iterable[Settlement]) -> dict[str, str | None]:
+def _park(operation: Operation, park: Park) -> Operation:
+    return Operation(item=operation.item, reason=park.reason, parked=park)
+
+
+def _parked_after(parked: Mapping[str, str | None], steps: Iterable[Step]) -> dict[str, str | None]:
     after = dict(parked)
-    for settlement in settlements:
-        for item_id in settlement.unpark:
+    for step in steps:
+        for item_id in step.settlement.unpark:
             after.pop(item_id, None)
-        if settlement.park is not None:
-            after[settlement.park[0]] = settlement.park[1].event_id
+        if step.settlement.park is not None:
+            item_id, parked_item = step.settlement.park
+            after[item_id] = parked_item.event_id
     return after
-
-
-def _parked(operation: Operation, now: dt.datetime) -> Parked:
-    park = operation.parked
-    assert park is not None  # noqa: S101 - the caller has looked; tells the type checker
-    event = operation.item.event
-    return Parked(
-        appointment_id=operation.item.appointment_id,
-        event_id=None if event is None else event.id,
-        reason=park.reason,
-        field=park.field,
-        detail=park.detail,
-        since=now,
-    )
 
 
 def _place(error: Exception) -> str:

@@ -18,6 +18,8 @@ from shared.services.wishes import wish
 RENEW_BEFORE = dt.timedelta(hours=24)
 # How long a refusal to watch a calendar is believed.
 ASK_AGAIN = dt.timedelta(hours=12)
+# How long to wait where Google did not really answer.
+ASK_SOON = dt.timedelta(minutes=10)
 
 
 class ForgedError(Exception):

@@ -41,20 +41,24 @@ def fan_out(tick: str, after: Due | None, store: Store, tasks: Tasks, clock: Clo
         log.error("connection could not be enqueued", extra={"connection": task.body, "error": type(error).__name__})
     more = len(due) == page
     if more:
-        tasks_failed = tasks.enqueue([_next_page(tick, due[-1])])
+        # After this page's own starts, so that the pace holds over all pages.
+        tasks_failed = tasks.enqueue([_next_page(tick, due[-1], now + _spread(len(due)))])
         more = not tasks_failed
     return FannedOut(len(due) - len(failed), len(failed), more)
 
 
 def _task(due: Due, tick: str, now: dt.datetime, crowd: int) -> Task:
-    spread = dt.timedelta(seconds=crowd / STARTS_PER_SECOND) if crowd > STARTS_PER_SECOND else dt.timedelta()
+    spread = _spread(crowd)
     place = int(digest("jitter", due.connection_id, tick)[:8], 32) / 32**8
     at = now + spread * place if spread else None
     return sync_task(due.connection_id, due.next_sync_at, queue="scheduled", attempt=tick, at=at)
 
 
-def _next_page(tick: str, last: Due) -> Task:
+def _spread(crowd: int) -> dt.timedelta:
+    return dt.timedelta(seconds=crowd / STARTS_PER_SECOND) if crowd > STARTS_PER_SECOND else dt.timedelta()
+
+
+def _next_page(tick: str, last: Due, at: dt.datetime) -> Task:
     body = {"tick": tick, "after": {"connection_id": last.connection_id, "next_sync_at": last.next_sync_at.isoformat()}}
-    return Task(
-        queue="scheduled", target="fan_out", name=identity.fan_out_task(tick, last.connection_id), body=body, at=None
-    )
+    name = identity.fan_out_task(tick, last.connection_id)
+    return Task(queue="scheduled", target="fan_out", name=name, body=body, at=at)

@@ -29,14 +29,16 @@ class Gathered(msgspec.Struct, frozen=True):
 
 
 def gather(
-    store: Store, connection_id: str, studio_id: str, entries: Iterable[Stored[OutboxEntry]], events: Sequence[Event]
+    store: Store, connection_id: str, studio_id: str, entries: Sequence[Stored[OutboxEntry]], events: Sequence[Event]
 ) -> Gathered:
     """Items for what the outbox names and for what came from the calendar; one item where both mean the same pair."""
     changed_at = {
-        entry.value.appointment_id: entry.value.at for entry in entries if entry.value.appointment_id is not None
+        entry.value.appointment_id: entry.value.at
+        for entry in entries
+        if entry.value.appointment_id is not None and entry.value.event_id is None
     }
     by_event = store.links_of_events(connection_id, [event.id for event in events]) if events else {}
-    event_of = events_by_appointment(events, by_event, {}, studio_id)
+    event_of = events_by_appointment(events, by_event, left_pairs(entry.value for entry in entries), studio_id)
     links = {link.appointment_id: link for link in by_event.values()}
     wanted = list(dict.fromkeys([*changed_at, *event_of]))
     if unknown := [appointment_id for appointment_id in wanted if appointment_id not in links]:
@@ -55,6 +57,15 @@ def gather(
         for at in [changed_at.get(appointment_id)]
     )
     return Gathered(items, documents)
+
+
+def left_pairs(entries: Iterable[OutboxEntry]) -> dict[str, str]:
+    """Event id to appointment id as an earlier run had found them: two that were to be paired are still one."""
+    return {
+        entry.event_id: entry.appointment_id
+        for entry in entries
+        if entry.event_id is not None and entry.appointment_id is not None
+    }
 
 
 def events_by_appointment(
@@ -131,7 +142,7 @@ def matched(
             continue  # It is parked, with its reason, when its own turn comes.
         if content.when in times:
             here[appointment_id] = content
-            if appointment.client_id is not None:
+            if identity.usable(appointment.client_id) and appointment.client_id is not None:
                 clients[appointment_id] = appointment.client_id
     names = store.client_names(studio_id, sorted(set(clients.values()))) if clients else {}
     known = {appointment_id: names[client] for appointment_id, client in clients.items() if client in names}

@@ -22,14 +22,14 @@ from shared.domain.link import Link
 from shared.domain.operation import Item
 from shared.ports import Calendar, Document, EventPage, Stored
 from shared.services.apply import Applier
-from shared.services.gather import events_by_appointment, item, matched
+from shared.services.gather import events_by_appointment, item, left_pairs, matched
 from shared.services.run import Run
 
 Documents = Mapping[str, Stored[Document]]
 
 
 class Listing:
-    """One slice of a listing. `populate` is how far it has come."""
+    """One slice of a listing. `populate` is how far it has come; `more`: it left something for a run right after."""
 
     def __init__(
         self, run: Run, calendar: Calendar, applier: Applier, populate: Populate, window_from: dt.datetime
@@ -39,10 +39,13 @@ class Listing:
         self.applier = applier
         self.populate = populate
         self.window_from = window_from
+        self.more = False
+        # Whether this slice sees the listing from its first page on.
+        self._whole = populate.page_token is None and not populate.listed
         self._store = run.ports.store
         self._studio_id = run.connection.studio_id
 
-    def carry_out(self, entries: Mapping[str, OutboxEntry], tries: Mapping[str, int]) -> bool:
+    def carry_out(self, entries: Mapping[str, OutboxEntry]) -> bool:
         """Go on where the last slice stopped; False if there is more to do in another slice."""
         self.applier.on_stored = self._count
         self.run.note(**{"from": self.window_from})
@@ -53,12 +56,14 @@ class Listing:
             if self.run.out_of_time():
                 return False
             page = self._next_page()
-            if not self._settle_page(page.events, window, links, tries, seen):
+            if not self._settle_page(page.events, window, links, entries, seen):
                 return False
             self.run.learn_zone(page.time_zone)
             self.applier.put_off(entries)
+            if page.next_page is None:
+                self._look_for_missing(links, seen)
             self._move_on(page)
-        return self._settle_studio(window, links, entries, tries, seen)
+        return self._settle_studio(window, links, entries, seen)
 
     def _next_page(self) -> EventPage:
         try:
@@ -83,34 +88,42 @@ class Listing:
         events: Sequence[Event],
         window: Documents,
         links: Mapping[str, Link],
-        tries: Mapping[str, int],
+        entries: Mapping[str, OutboxEntry],
         seen: set[str],
     ) -> bool:
+        changed_at, left = _changed_at(entries), left_pairs(entries.values())
         by_event = {link.event_id: link for link in links.values()}
-        unpaired = [e for e in events if e.id not in by_event and e.appointment_id is None and e.content is not None]
-        pairs = matched(self._store, self._studio_id, _unpaired(window, links, events, seen), unpaired)
+        paired = by_event.keys() | left.keys()
+        unpaired = [e for e in events if e.id not in paired and e.appointment_id is None and e.content is not None]
+        candidates = _unpaired(window, links, events, seen.union(left.values()))
+        pairs = left | matched(self._store, self._studio_id, candidates, unpaired)
         event_of = events_by_appointment(events, by_event, pairs, self._studio_id)
-        documents = self._with(window, [one for one, event in event_of.items() if one in links or event.appointment_id])
+        known = links.keys() | set(left.values())
+        documents = self._with(window, [one for one, event in event_of.items() if one in known or event.appointment_id])
         items = [
             item(
-                self.run.connection_id, appointment_id, documents.get(appointment_id), links.get(appointment_id), event
+                self.run.connection_id,
+                appointment_id,
+                documents.get(appointment_id),
+                links.get(appointment_id),
+                event,
+                changed_at.get(appointment_id),
             )
             for appointment_id, event in event_of.items()
         ]
         seen.update(event_of)
-        return self._settle(items, documents, tries, expected=len(window))
+        return self._settle(items, documents, expected=len(window))
 
     def _settle_studio(
         self,
         window: Documents,
         links: Mapping[str, Link],
         entries: Mapping[str, OutboxEntry],
-        tries: Mapping[str, int],
         seen: set[str],
     ) -> bool:
         """What the listing did not meet: appointments without an event, edits whose trigger was lost, the outbox."""
-        changed_at = {entry.appointment_id: entry.at for entry in entries.values() if entry.appointment_id is not None}
-        event_of = self._asked_for(entries, links, seen)
+        changed_at = _changed_at(entries)
+        event_of = self._left_events(entries)
         documents = self._with(window, [*changed_at, *event_of])
         wanted = [one for one in dict.fromkeys([*window, *changed_at, *event_of]) if one not in seen]
         items = [
@@ -119,34 +132,39 @@ class Listing:
             )
             for one in wanted
         ]
-        return self._settle(items, documents, tries)
+        return self._settle(items, documents)
 
-    def _asked_for(
-        self, entries: Mapping[str, OutboxEntry], links: Mapping[str, Link], seen: set[str]
-    ) -> dict[str, Event]:
-        """Events read one by one, by appointment: left from an earlier run, or paired but missing from the listing.
+    def _left_events(self, entries: Mapping[str, OutboxEntry]) -> dict[str, Event]:
+        """Events that an earlier run left, by appointment; read one by one."""
+        left = left_pairs(entries.values())
+        events = self.calendar.get(list(left)) if left else []
+        return {left[event.id]: event for event in events}
+
+    def _look_for_missing(self, links: Mapping[str, Link], seen: set[str]) -> None:
+        """Enter what is paired but missing from the listing into the outbox: the next run reads it by its id.
 
         That an event is missing proves nothing by itself: a page may have been short. In a first sync nothing was
-        paired before, so nothing can be missing.
+        paired before, and of a listing in slices only the last is known here: then nothing is said to be missing.
         """
-        asked = {
-            entry.event_id: entry.appointment_id
-            for entry in entries.values()
-            if entry.event_id is not None and entry.appointment_id is not None
-        }
-        if self.run.connection.synced_at is not None:
-            asked |= {
-                link.event_id: appointment_id
-                for appointment_id, link in links.items()
-                if link.paired and appointment_id not in seen
-                if link.ends_at is not None and link.ends_at > self.window_from
-            }
-        events = self.calendar.get(list(asked)) if asked else []
-        return {asked[event.id]: event for event in events}
+        if not self._whole or self.run.connection.synced_at is None:
+            return
+        missing = [
+            (
+                self.run.connection_id,
+                f"event:{link.event_id}",
+                OutboxEntry(appointment_id=appointment_id, event_id=link.event_id, at=self.run.started_at),
+            )
+            for appointment_id, link in links.items()
+            if link.paired and appointment_id not in seen
+            if link.ends_at is not None and link.ends_at > self.window_from
+        ]
+        if missing:
+            self._store.put_outbox(missing)
+            self.more = True
 
-    def _settle(self, items: Sequence[Item], documents: Documents, tries: Mapping[str, int], expected: int = 0) -> bool:
+    def _settle(self, items: Sequence[Item], documents: Documents, expected: int = 0) -> bool:
         """Decide and apply. `expected`: how many more items are known to follow (for the progress shown)."""
-        operations = self.applier.plan(items, tries)
+        operations = self.applier.plan(items)
         writing = sum(operation.writes for operation in operations)
         idle = len(items) - writing
         self._set(
@@ -165,6 +183,15 @@ class Listing:
     def _set(self, **changes: Any) -> None:
         self.populate = msgspec.structs.replace(self.populate, **changes)
         self.run.note(populate=msgspec.to_builtins(self.populate, builtin_types=(dt.datetime,)))
+
+
+def _changed_at(entries: Mapping[str, OutboxEntry]) -> dict[str, dt.datetime]:
+    """When the studio changed which appointment, as far as the outbox tells."""
+    return {
+        entry.appointment_id: entry.at
+        for entry in entries.values()
+        if entry.appointment_id is not None and entry.event_id is None
+    }
 
 
 def _unpaired(

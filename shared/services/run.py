@@ -13,7 +13,7 @@ from typing import Any
 import msgspec
 
 from shared.domain.connection import Connection, Lease, LogEntry
-from shared.domain.errors import LeaseLost, RateLimited, Retry, Stale, Unavailable
+from shared.domain.errors import LeaseLost, RateLimited, Refused, Retry, Stale, Unavailable
 from shared.domain.reasons import Reason
 from shared.ports import Calendars, Clock, Document, RunLog, Settlement, Store, Tasks, Version
 from shared.services.wishes import RUNNABLE, sync_task
@@ -26,6 +26,9 @@ SLICE = dt.timedelta(minutes=4)
 LEASE = dt.timedelta(minutes=10)
 
 ATTEMPTS = 5
+
+# A log document may have 1 MiB; JSON is about as long as what Firestore stores.
+LOG_CHUNK_BYTES = 400_000
 
 # States other than "paused" that a reason leads to.
 _STATES = {Reason.ACCESS_LOST: "needs_reauth", Reason.SWITCHED: "resting"}
@@ -46,6 +49,20 @@ class Ports(msgspec.Struct, frozen=True):
     tasks: Tasks
     clock: Clock
     new_id: Callable[[], str]
+
+
+class Step(msgspec.Struct, frozen=True):
+    """What is stored for one item, with its entry in the log."""
+
+    settlement: Settlement = Settlement()
+    entry: LogEntry | None = None
+
+
+class Unstored(msgspec.Struct, frozen=True):
+    """Places of the steps that were not stored: what they depend on has changed, or storage does not take them."""
+
+    stale: frozenset[int] = frozenset()
+    refused: frozenset[int] = frozenset()
 
 
 class Run:
@@ -74,21 +91,26 @@ class Run:
         if time_zone is not None and time_zone != self.connection.calendar_time_zone:
             self.note(calendar_time_zone=time_zone)
 
-    def settle(self, settlements: Sequence[Settlement], entries: Sequence[LogEntry] = ()) -> list[Settlement]:
-        """Store settlements, log entries and what was noted; gives back the settlements that were stale.
+    def settle(self, steps: Sequence[Step]) -> "Unstored":
+        """Store steps and what was noted; gives back the places of those that could not be stored.
 
-        All go in one step. Where that is refused, each goes by itself, to find out which one it was.
+        All go at once. Where that is refused, each goes by itself, to find out which one it was.
 
         Raises:
             LeaseLost: another run has taken over; nothing was stored.
         """
-        log_chunk = self._log_chunk(entries)
-        if self._store(settlements, log_chunk):
-            return []
-        stale = [settlement for settlement in settlements if not self._store([settlement], None)]
-        if log_chunk is not None and not self._store([], log_chunk):
-            raise Unavailable(f"the log of run {self.id} could not be written")
-        return stale
+        if self._store(steps) is None:
+            return Unstored()
+        stale, refused = [], []
+        for place, step in enumerate(steps):
+            match self._store([step]):
+                case Stale():
+                    stale.append(place)
+                case Refused():
+                    refused.append(place)
+        if not steps:
+            raise Unavailable(f"connection {self.connection_id} cannot be written")
+        return Unstored(frozenset(stale), frozenset(refused))
 
     def release(
         self,
@@ -113,6 +135,8 @@ class Run:
                 due = wished if due is None else min(wished, due)
                 if next_sync_at is None:
                     fields, user_fields = {}, None
+            if due is not None:
+                due = max(due, fields.get("not_before") or due)
             changes = {"not_before": None, **self._noted, **fields, "lease": None, "next_sync_at": due}
             try:
                 self.ports.store.update_connection(
@@ -153,29 +177,44 @@ class Run:
     def count(self, word: str) -> None:
         self.counts[word] = self.counts.get(word, 0) + 1
 
-    def _store(self, settlements: Sequence[Settlement], log_chunk: RunLog | None) -> bool:
-        """One step; False if something it depends on has changed. A mere wish meanwhile is no such thing."""
+    def _store(self, steps: Sequence[Step]) -> Stale | Refused | None:
+        """Store at once; what went wrong, unless that was a mere wish meanwhile: then once more."""
+        settlements = [step.settlement for step in steps]
+        chunks = self._log_chunks([step.entry for step in steps if step.entry is not None])
         for _ in range(ATTEMPTS):
             version = self._version
             lease = {"holder": self.id, "expires_at": self.ports.clock.now() + LEASE}
             fields = {**self._noted, "lease": lease}
             try:
-                self._version = self.ports.store.settle(self.connection_id, version, fields, settlements, log_chunk)
-            except Stale:
+                self._version = self.ports.store.settle(self.connection_id, version, fields, settlements, chunks)
+            except Refused as refused:
+                return refused
+            except Stale as stale:
                 self._look_again()
                 if self._version == version:
-                    return False
+                    return stale
             else:
                 self._noted.clear()
-                return True
+                self._log_number += len(chunks)
+                return None
         raise Unavailable(f"no gap to write to connection {self.connection_id}")
 
-    def _log_chunk(self, entries: Sequence[LogEntry]) -> RunLog | None:
-        if not entries:
-            return None
-        self._log_number += 1
+    def _log_chunks(self, entries: Sequence[LogEntry]) -> list[RunLog]:
+        """The entries in as few documents as hold them: one may be 1 MiB, and before-images can be long."""
+        chunks: list[list[LogEntry]] = []
+        size = LOG_CHUNK_BYTES
+        for entry in entries:
+            own = len(msgspec.json.encode(entry))
+            if size + own > LOG_CHUNK_BYTES:
+                chunks.append([])
+                size = 0
+            chunks[-1].append(entry)
+            size += own
         summary = {"started_at": self.started_at, "counts": dict(self.counts)}
-        return RunLog(run_id=self.id, number=self._log_number, entries=tuple(entries), summary=summary)
+        return [
+            RunLog(run_id=self.id, number=number, entries=tuple(chunk), summary=summary)
+            for number, chunk in enumerate(chunks, self._log_number + 1)
+        ]
 
     def _look_again(self) -> None:
         """Read the connection again after a refused write: a wish is fine, another holder is not."""
@@ -219,8 +258,11 @@ def claim(connection_id: str, ports: Ports) -> Run | None:
     try:
         version = ports.store.update_connection(connection_id, stored.version, fields)
     except Stale:
-        # Another run, or a wish that came between: either way there is, or will be, another task.
-        return None
+        # Another run was faster, unless the answer to our own write was lost and it was tried twice.
+        stored = ports.store.connection(connection_id)
+        if stored is None or stored.value.lease is None or stored.value.lease.holder != run_id:
+            return None
+        version = stored.version
     claimed = msgspec.structs.replace(connection, lease=lease, attempted_at=now, next_sync_at=lease.expires_at)
     return Run(connection_id, claimed, version, run_id, ports)
 

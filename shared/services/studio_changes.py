@@ -1,13 +1,17 @@
 """A document of a studio was written: note what concerns whom, and wish a run for them."""
 
 import datetime as dt
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from shared.domain.connection import OutboxEntry
+from shared.domain.errors import Unavailable
 from shared.domain.studio_change import appointment_change, user_wants_run
 from shared.ports import Clock, Store, Tasks
 from shared.services.wishes import wish
+
+log = logging.getLogger(__name__)
 
 Document = Mapping[str, Any] | None
 
@@ -35,10 +39,23 @@ def appointment_written(
     connections = sorted(set(store.user_connections(studio_id, sorted(change.user_ids)).values()))
     entry = OutboxEntry(appointment_id=appointment_id, at=at)
     store.put_outbox([(connection_id, appointment_id, entry) for connection_id in connections])
-    for connection_id in connections:
-        if connection_id != change.written_by:
-            wish(connection_id, store, tasks, clock)
+    _wish_each([one for one in connections if one != change.written_by], store, tasks, clock)
     return len(connections)
+
+
+def _wish_each(connection_ids: Iterable[str], store: Store, tasks: Tasks, clock: Clock) -> None:
+    """Wish a run for each; one that cannot be is told once all others are served. Raises `Unavailable`."""
+    unavailable = None
+    for connection_id in connection_ids:
+        try:
+            wish(connection_id, store, tasks, clock)
+        except Unavailable as error:
+            unavailable = error
+        except Exception:
+            # A document of ours that cannot be read: its outbox has the entry, its colleagues shall have their runs.
+            log.exception("no run could be wished", extra={"connection": connection_id})
+    if unavailable is not None:
+        raise unavailable
 
 
 def user_written(

@@ -49,14 +49,8 @@ class Outcome(enum.StrEnum):
     TAKEN_OVER = "taken_over"
 
 
-class Push(msgspec.Struct, frozen=True):
-    """Signs channel tokens."""
-
-    key: bytes
-
-
-def sync_calendar(connection_id: str, ports: Ports, push: Push) -> Outcome:
-    """Run one connection, if it is due and nobody else is at it.
+def sync_calendar(connection_id: str, ports: Ports, channel_key: bytes) -> Outcome:
+    """Run one connection, if it is due and nobody else is at it. `channel_key` signs the tokens of push channels.
 
     Raises:
         UnknownConnectionError: there is no such connection.
@@ -66,10 +60,18 @@ def sync_calendar(connection_id: str, ports: Ports, push: Push) -> Outcome:
     if run is None:
         return Outcome.NOTHING_DUE
     try:
-        studio, user = _settings(run)
-        return _Sync(run, studio, user, push).carry_out()
+        return _carried_out(run, channel_key)
     except LeaseLost:
         return Outcome.TAKEN_OVER
+
+
+def _carried_out(run: Run, channel_key: bytes) -> Outcome:
+    """The run, and what is left behind where it cannot go through. Raises `LeaseLost`."""
+    try:
+        studio, user = _settings(run)
+        return _Sync(run, studio, user, channel_key).carry_out()
+    except LeaseLost:
+        raise
     except (Stop, Park) as stop:
         run.stop(stop.reason)
         return Outcome.STOPPED
@@ -78,7 +80,7 @@ def sync_calendar(connection_id: str, ports: Ports, push: Push) -> Outcome:
         return Outcome.LATER
     except Exception:
         # Nobody foresaw this. Without an answer the connection would lie still until the lease runs out.
-        log.exception("run failed unexpectedly", extra={"connection": connection_id, "run": run.id})
+        log.exception("run failed unexpectedly", extra={"connection": run.connection_id, "run": run.id})
         run.retry_later(Retry("unexpected"))
         return Outcome.LATER
 
@@ -100,11 +102,11 @@ def _settings(run: Run) -> tuple[Studio, User]:
 class _Sync:
     """What the paragraphs of one run share."""
 
-    def __init__(self, run: Run, studio: Studio, user: User, push: Push) -> None:
+    def __init__(self, run: Run, studio: Studio, user: User, channel_key: bytes) -> None:
         self.run = run
         self.studio = studio
         self.user = user
-        self.push = push
+        self.channel_key = channel_key
         self.populate = _populate_wanted(run, user)
         self.window_from = run.connection.window_from
         if self.populate is not None and self.populate.started_at is None:
@@ -117,6 +119,7 @@ class _Sync:
         if two_way and channels.needs_new(self.run.connection, self.run.started_at):
             self._open_channel()
         entries = self.run.ports.store.outbox(self.run.connection_id, OUTBOX_PAGE)
+        self.applier.tries = _tries(entries)
         if self.populate is None:
             try:
                 return self._delta(entries, read_calendar=two_way)
@@ -139,7 +142,7 @@ class _Sync:
         gathered = gather(store, self.run.connection_id, connection.studio_id, entries, list(events.values()))
         if not read_calendar:
             gathered = self._with_unrecorded(gathered)
-        operations = self.applier.plan(gathered.items, _tries(entries))
+        operations = self.applier.plan(gathered.items)
         if not self.applier.apply(operations, gathered.documents):
             self.run.release({}, self.run.ports.clock.now())
             return Outcome.MORE
@@ -184,7 +187,7 @@ class _Sync:
 
     def _listing(self, entries: list[Stored[OutboxEntry]], populate: Populate) -> Outcome:
         listing = Listing(self.run, self.calendar, self.applier, populate, self.window_from)
-        if not listing.carry_out({entry.id: entry.value for entry in entries}, _tries(entries)):
+        if not listing.carry_out({entry.id: entry.value for entry in entries}):
             if self.applier.slow_down is not None:
                 self.run.retry_later(self.applier.slow_down)
                 return Outcome.LATER
@@ -196,10 +199,15 @@ class _Sync:
             if getattr(listing.populate, direction):
                 fields[f"populated.{direction}"] = self.run.ports.clock.now()
                 user_fields[f"sync.populate_{direction}"] = False
-        return self._finish(fields, entries, user_fields)
+        return self._finish(fields, entries, user_fields, more=listing.more)
 
     def _finish(
-        self, fields: dict[str, Any], entries: list[Stored[OutboxEntry]], user_fields: dict[str, Any] | None = None
+        self,
+        fields: dict[str, Any],
+        entries: list[Stored[OutboxEntry]],
+        user_fields: dict[str, Any] | None = None,
+        *,
+        more: bool = False,
     ) -> Outcome:
         """Put what is unfinished into the outbox and take out what is done; then cursor, boxes, lease in one step."""
         run, store, now = self.run, self.run.ports.store, self.run.ports.clock.now()
@@ -215,7 +223,7 @@ class _Sync:
         if unfinished:
             run.retry_later(self.applier.slow_down or Retry("some items are left"), fields, user_fields or None)
             return Outcome.LATER
-        more = len(entries) == OUTBOX_PAGE
+        more = more or len(entries) == OUTBOX_PAGE
         run.release(fields, now if more else now + self._interval(), user_fields=user_fields or None)
         return Outcome.MORE if more else Outcome.DONE
 
@@ -230,11 +238,16 @@ class _Sync:
         channel = Channel(id=run.ports.new_id())
         run.note(channel=msgspec.to_builtins(channel))
         run.settle([])
-        watch = self.calendar.watch(channel.id, channels.token(self.push.key, channel.id, run.connection_id))
+        try:
+            watch = self.calendar.watch(channel.id, channels.token(self.channel_key, channel.id, run.connection_id))
+            ask_again = channels.ASK_AGAIN
+        except Retry:
+            # A channel only makes it quicker: the run goes on without.
+            watch, ask_again = None, channels.ASK_SOON
         if watch is not None:
             channel = Channel(id=channel.id, resource_id=watch.resource_id, expires_at=watch.expires_at)
         else:
-            channel = msgspec.structs.replace(before or Channel(), retry_at=run.started_at + channels.ASK_AGAIN)
+            channel = msgspec.structs.replace(before or Channel(), retry_at=run.started_at + ask_again)
         run.note(channel=msgspec.to_builtins(channel, builtin_types=(dt.datetime,)))
         run.connection = msgspec.structs.replace(run.connection, channel=channel)
 

@@ -1,14 +1,14 @@
 """Contract suites describe a vendor's behaviour and run on our simulation of it, or on the real thing.
 
 pytest tests/contract/test_google_calendar.py                      the simulated Google
-pytest tests/contract/test_google_calendar.py --google=real -s     the real one; google_target names its variables
+pytest tests/contract/test_google_calendar.py --google=real -s     the real one; without credentials, says which
 """
 
 from collections.abc import Iterator
 
 import pytest
 
-from tests.contract.google_target import Target, real_target, simulated_target
+from tests.contract.google_target import Target, real_target, simulated_target, what_is_missing
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -25,14 +25,20 @@ def pytest_configure(config: pytest.Config) -> None:
         "markers",
         "open_point: Google documents nothing here; the simulator asserts its choice, the real run prints what it saw",
     )
+    # At once, and not as 100 skipped cases: a run that looked at nothing is no conformance.
+    if _real(config) and (missing := what_is_missing()):
+        pytest.exit(missing, returncode=2)
+
+
+def _real(config: pytest.Config) -> bool:
+    # The default serves where this file is loaded too late for its option to be known.
+    return bool(config.getoption("--google", default="simulated") == "real")
 
 
 @pytest.fixture(scope="module")
 def google_targets(request: pytest.FixtureRequest) -> Iterator[Target]:
     """The target that all cases of a module share."""
-    # The default serves where this file is loaded too late for its option to be known.
-    real = request.config.getoption("--google", default="simulated") == "real"
-    with real_target() if real else simulated_target() as target:
+    with real_target() if _real(request.config) else simulated_target() as target:
         yield target
 
 

@@ -1,12 +1,7 @@
 """The Google that the contract suite talks to, through Google's own Python client.
 
-The real one needs, in the environment, a throw-away calendar and an OAuth client whose refresh token has the scopes
-`SCOPES` below:
-
-    GOOGLE_CONFORMANCE_CLIENT_ID, GOOGLE_CONFORMANCE_CLIENT_SECRET, GOOGLE_CONFORMANCE_REFRESH_TOKEN,
-    GOOGLE_CONFORMANCE_CALENDAR_ID
-
-The suite deletes the events that it made there, and looks only at these.
+The real one needs an OAuth client, a refresh token and a calendar, all named in the environment: `what_is_missing`
+says which, and what becomes of the calendar.
 """
 
 import contextlib
@@ -37,6 +32,14 @@ SCOPES = (
     "https://www.googleapis.com/auth/calendar.events",
     "https://www.googleapis.com/auth/calendar.calendarlist.readonly",
 )
+# What the cases use of these on the real Google: entries, and the list of calendars.
+NEEDED = SCOPES[2:]
+CONFORMANCE = {
+    "GOOGLE_CONFORMANCE_CLIENT_ID": "an OAuth client's id",
+    "GOOGLE_CONFORMANCE_CLIENT_SECRET": "and its secret",
+    "GOOGLE_CONFORMANCE_REFRESH_TOKEN": "a refresh token that this client was given, with the scopes below",
+    "GOOGLE_CONFORMANCE_CALENDAR_ID": "a calendar that its account may write to, best one made for this",
+}
 CLIENT_ID, CLIENT_SECRET, REDIRECT = "contract-client", "contract-secret", "http://localhost:1/oauth/callback"
 ACCOUNT = "anna@example.com"
 
@@ -183,19 +186,31 @@ def simulated_target() -> Iterator[Target]:
         yield Target(calendar_client(credentials, f"{simulator.url}/"), "primary", simulator)
 
 
+def what_is_missing() -> str | None:
+    """What the real Google needs and the environment does not have, in words for a person; None if all is there."""
+    missing = [name for name in CONFORMANCE if not os.environ.get(name)]
+    if not missing:
+        return None
+    variables = "\n".join(f"  {name:<33} {what}" for name, what in CONFORMANCE.items())
+    scopes = "\n".join(f"  {scope}" for scope in NEEDED)
+    return (
+        f"--google=real runs the suite on the real Google Calendar. Not set: {', '.join(missing)}.\n"
+        f"It needs, in the environment:\n{variables}\nScopes:\n{scopes}\n"
+        "The suite changes and deletes only entries that it made itself, and deletes them after each case (a case\n"
+        "that is killed leaves its own behind). It lists the calendar's other entries, and the account's calendars."
+    )
+
+
 @contextlib.contextmanager
 def real_target() -> Iterator[Target]:
-    prefix = "GOOGLE_CONFORMANCE_"
-    names = ("CLIENT_ID", "CLIENT_SECRET", "REFRESH_TOKEN", "CALENDAR_ID")
-    given = {name: os.environ.get(prefix + name) for name in names}
-    missing = [prefix + name for name, value in given.items() if not value]
-    if missing:
-        pytest.skip(f"the real Google needs {', '.join(missing)}")
+    if missing := what_is_missing():
+        pytest.exit(missing, returncode=2)
+    client_id, client_secret, refresh_token, calendar_id = (os.environ[name] for name in CONFORMANCE)
     credentials = Credentials(
         None,
-        refresh_token=given["REFRESH_TOKEN"],
+        refresh_token=refresh_token,
         token_uri="https://oauth2.googleapis.com/token",
-        client_id=given["CLIENT_ID"],
-        client_secret=given["CLIENT_SECRET"],
+        client_id=client_id,
+        client_secret=client_secret,
     )
-    yield Target(calendar_client(credentials, "https://www.googleapis.com/"), str(given["CALENDAR_ID"]))
+    yield Target(calendar_client(credentials, "https://www.googleapis.com/"), calendar_id)

@@ -23,6 +23,7 @@ from shared.domain.connection import (
     LogEntry,
     OutboxEntry,
     Parked,
+    Populate,
 )
 from shared.domain.content import AllDay, Content, Timed
 from shared.domain.errors import Stale, Unavailable
@@ -260,7 +261,7 @@ def test_saving_a_connection_points_the_user_at_it(connected: FirestoreStore, do
 def test_a_connection_that_was_there_before_is_revived_with_its_pairs_and_what_is_unknown(
     connected: FirestoreStore, firestore_client: firestore.Client, document: Documents
 ) -> None:
-    connected.settle("c1", version_of(connected), {"cursors": {"calendar": "old"}}, [Settlement(link=a_link())], None)
+    connected.settle("c1", version_of(connected), {"cursors": {"calendar": "old"}}, [Settlement(link=a_link())])
     fields = {"state": "needs_reauth", "state_reason": "access_lost", "next_sync_at": None, "failures": 4}
     connected.update_connection("c1", version_of(connected), fields)
     firestore_client.document("connections/c1").update({"unknown": 1})
@@ -268,6 +269,7 @@ def test_a_connection_that_was_there_before_is_revived_with_its_pairs_and_what_i
     assert revived == read_connection(connected)
     assert (revived.state, revived.state_reason, revived.failures) == ("connected", None, 0)
     assert (revived.next_sync_at, revived.since, revived.cursors.calendar) == (NOW, NOW, "old")
+    assert revived.populate == Populate(), "what was edited meanwhile is found by comparing everything"
     assert document("connections/c1")["unknown"] == 1
     assert connected.all_links("c1") == {"p1": a_link()}
 
@@ -378,11 +380,11 @@ def test_more_outbox_entries_than_one_request_takes_are_written_and_cleared(conn
 def test_items_are_parked_and_unparked_with_what_a_run_stores(connected: FirestoreStore, document: Documents) -> None:
     item = parked()
     connected.settle(
-        "c1", version_of(connected), {"parked": 2}, [Settlement(park=(name, item)) for name in ("p1", "event:e1")], None
+        "c1", version_of(connected), {"parked": 2}, [Settlement(park=(name, item)) for name in ("p1", "event:e1")]
     )
     assert set(connected.parked("c1")) == {"p1", "event:e1"}
     assert document("connections/c1/parked/p1") == msgspec.to_builtins(item, builtin_types=(dt.datetime,))
-    connected.settle("c1", version_of(connected), {"parked": 0}, [Settlement(unpark=("p1", "event:e1", "p9"))], None)
+    connected.settle("c1", version_of(connected), {"parked": 0}, [Settlement(unpark=("p1", "event:e1", "p9"))])
     assert connected.parked("c1") == {}
 
 
@@ -394,7 +396,7 @@ def linked(connected: FirestoreStore) -> FirestoreStore:
     """`connected` with 40 links, p0-e0 to p39-e39; number 39 is a tombstone."""
     links = [a_link(f"p{number}", f"e{number}") for number in range(39)]
     links.append(buried(a_link("p39", "e39"), NOW))
-    connected.settle("c1", version_of(connected), {"failures": 0}, [Settlement(link=link) for link in links], None)
+    connected.settle("c1", version_of(connected), {"failures": 0}, [Settlement(link=link) for link in links])
     return connected
 
 
@@ -428,7 +430,7 @@ def test_tombstones_are_found_as_links_are(linked: FirestoreStore) -> None:
 def test_both_columns_of_an_all_day_pair_come_back_as_they_were(connected: FirestoreStore) -> None:
     content = Content(title="Fair", when=AllDay(dt.date(2025, 5, 3), dt.date(2025, 5, 5)), status="tentative")
     link = a_link(studio=content, calendar=msgspec.structs.replace(content, description="<p>x</p>"), generation=3)
-    connected.settle("c1", version_of(connected), {"failures": 0}, [Settlement(link=link)], None)
+    connected.settle("c1", version_of(connected), {"failures": 0}, [Settlement(link=link)])
     assert connected.all_links("c1") == {"p1": link}
 
 
@@ -507,7 +509,7 @@ def test_a_settlement_stores_link_appointment_and_connection_in_one_step(
     write = an_update(seen, title="New", location=None, sync={"connection": "c1", "at": NOW})
     fields = {"cursors.calendar": "next", "lease": None}
     settlement = Settlement(link=a_link(), studio=write)
-    version = connected.settle("c1", version_of(connected), fields, [settlement], None)
+    version = connected.settle("c1", version_of(connected), fields, [settlement])
     assert version == version_of(connected)
     assert read_connection(connected).cursors == Cursors("next")
     assert connected.all_links("c1") == {"p1": a_link()}
@@ -535,7 +537,7 @@ def test_an_appointment_changed_since_it_was_read_stops_everything_of_that_step(
         Settlement(park=("p2", parked())),
     ]
     with pytest.raises(Stale):
-        connected.settle("c1", version, {"failures": 9}, settlements, log)
+        connected.settle("c1", version, {"failures": 9}, settlements, [log])
     assert version_of(connected) == version
     assert document("studios/s1/appointments/p1") == {"title": "By a person"}
     assert document("studios/s1/appointments/p0") is None
@@ -551,7 +553,7 @@ def test_a_connection_changed_since_it_was_read_stops_everything_of_that_step(
     connected.update_connection("c1", stale, {"lease": {"holder": "another", "expires_at": NOW}})
     settlement = Settlement(link=a_link(), studio=a_creation(title="New"))
     with pytest.raises(Stale):
-        connected.settle("c1", stale, {"failures": 9}, [settlement], None)
+        connected.settle("c1", stale, {"failures": 9}, [settlement])
     assert connected.all_links("c1") == {}
     assert document("studios/s1/appointments/p1") is None
     assert read_connection(connected).failures == 0
@@ -565,7 +567,7 @@ def test_an_appointment_deleted_since_it_was_read_stops_everything_of_that_step(
     firestore_client.document("studios/s1/appointments/p1").delete()
     settlement = Settlement(link=a_link(), studio=an_update(seen, title="New"))
     with pytest.raises(Stale):
-        connected.settle("c1", version_of(connected), {"failures": 9}, [settlement], None)
+        connected.settle("c1", version_of(connected), {"failures": 9}, [settlement])
     assert document("studios/s1/appointments/p1") is None
     assert connected.all_links("c1") == {}
 
@@ -576,7 +578,7 @@ def test_a_creation_is_refused_when_the_document_exists(
     put({"studios/s1/appointments/p1": {"title": "Somebody's"}})
     settlement = Settlement(link=a_link(), studio=a_creation(title="Ours"))
     with pytest.raises(Stale):
-        connected.settle("c1", version_of(connected), {"failures": 9}, [settlement], None)
+        connected.settle("c1", version_of(connected), {"failures": 9}, [settlement])
     assert document("studios/s1/appointments/p1") == {"title": "Somebody's"}
     assert connected.all_links("c1") == {}
 
@@ -585,7 +587,7 @@ def test_a_creation_leaves_out_what_is_none_and_is_stamped_with_the_servers_time
     connected: FirestoreStore, document: Documents
 ) -> None:
     write = a_creation(title="Imported", client_id=None, user_ids=["u1"], start=NOW, origin={"event_id": "e1"})
-    connected.settle("c1", version_of(connected), {"failures": 0}, [Settlement(studio=write)], None)
+    connected.settle("c1", version_of(connected), {"failures": 0}, [Settlement(studio=write)])
     found = document("studios/s1/appointments/p1")
     assert abs(found.pop("updated_at") - dt.datetime.now(dt.UTC)) < HOUR
     assert found == {"title": "Imported", "user_ids": ["u1"], "start": NOW, "origin": {"event_id": "e1"}}
@@ -598,7 +600,7 @@ def test_joining_adds_the_user_once_and_keeps_the_others(
     for _ in range(2):
         seen = connected.appointments("s1", ["p1"])["p1"].version
         settlement = Settlement(studio=an_update(seen, join="u1"))
-        connected.settle("c1", version_of(connected), {"failures": 0}, [settlement], None)
+        connected.settle("c1", version_of(connected), {"failures": 0}, [settlement])
     found = document("studios/s1/appointments/p1")
     assert (found["user_ids"], found["title"]) == (["u2", "u1"], "Kept")
 
@@ -617,7 +619,7 @@ def test_a_log_is_kept_in_chunks_that_expire(connected: FirestoreStore, document
     ]
     for number, entry in enumerate(entries, start=1):
         log = RunLog(run_id="r1", number=number, entries=(entry,), summary={"started_at": NOW, "counts": {"a": number}})
-        connected.settle("c1", version_of(connected), {"failures": 0}, [], log)
+        connected.settle("c1", version_of(connected), {"failures": 0}, [], [log])
     assert document("connections/c1/runs/r1") == {
         "started_at": NOW,
         "counts": {"a": 2},
@@ -660,7 +662,7 @@ ASKING: dict[str, Callable[[FirestoreStore], Any]] = {
     "all_links": lambda store: store.all_links("c1"),
     "parked": lambda store: store.parked("c1"),
     "appointments_of_user": lambda store: store.appointments_of_user("s1", "u1", NOW),
-    "settle": lambda store: store.settle("c1", NOW, {"failures": 1}, [], None),
+    "settle": lambda store: store.settle("c1", NOW, {"failures": 1}, []),
 }
 
 

@@ -26,6 +26,7 @@ def cloud(emulator: FirestoreEmulator, signer: Signer) -> Iterator[Cloud]:
     with contextlib.ExitStack() as running, pytest.MonkeyPatch.context() as patch:
         patch.setenv("FIRESTORE_EMULATOR_HOST", emulator.host)
         google, tasks, secrets = GoogleSimulator(signer), LocalCloudTasks(signer), LocalSecretManager()
+        google.behaviour.description_limit = 8192  # As people see it, though Google documents none.
         for part in (google, tasks, secrets):
             part.start()
             running.callback(part.stop)

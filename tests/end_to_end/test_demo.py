@@ -2,11 +2,13 @@
 
 import datetime as dt
 import io
+import json
 import os
 import pathlib
 import re
 import subprocess
 import sys
+from unittest import mock
 
 import pytest
 from rich.console import Console
@@ -14,6 +16,7 @@ from rich.console import Console
 from local import up
 from local.demo import __main__ as demo
 from local.demo import checks as demo_checks
+from local.demo import rounds
 from local.demo.checks import Entry, assigned, entry_of_appointment, entry_of_event, exactly_once
 from local.demo.studio import CONNECTED, in_scope, make_studio
 from local.demo.terminal import Terminal
@@ -54,17 +57,25 @@ def test_the_demo_runs_its_whole_job_and_every_check_holds() -> None:
         "✓ What was typed on both sides is paired: 30 pairs",
         "✓ Boxes have unticked themselves: 4",
         "✓ HTTP requests to Google for the populate: 17 of 17 allowed",
-        "✓ Runs that the schedule had to start: 0",
-        "✓ Calls to the calendar of an idle run: 1 of 1 allowed",
-        "✓ Document reads of an idle run: 4 of 4 allowed",
-        "✓ Document writes of an idle run: 2 of 2 allowed",
+        "✓ Colours and reminders that people set have stayed: 30",
+        "✓ Calendars that Google watches for us: 2",
+        "✓ Pushes that came meanwhile: 0",
+        "· 0 runs were started by the schedule",
+        "✓ fan_out's document reads: 2 of 2 allowed",
+        "✓ Tasks that fan_out created: 2",
+        "✓ Olena's run looked into the calendar once: 1 call",
+        "✓ Calls to the calendars of 2 idle runs: 2 of 2 allowed",
+        "✓ Document reads of 2 idle runs: 8 of 8 allowed",
+        "✓ Document writes of 2 idle runs: 4 of 4 allowed",
+        "✓ Listings of 2 idle runs: 2",
     ):
         assert line in output
-    assert len(re.findall(r"\d ms$", output.partition("┏")[0], re.MULTILINE)) == 8
+    assert len(re.findall(r"\d ms$", output.partition("┏")[0], re.MULTILINE)) == 11
     assert re.search(r"Every check held: (\d+) of \1, ", output)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\x9b]", output), "control characters, and nobody at a terminal"
     assert max(map(len, output.splitlines())) <= 80
     assert ended.stderr == ""
+    assert "What the functions said" not in output
 
 
 def test_a_missing_emulator_is_said_with_the_command_that_installs_it(tmp_path: pathlib.Path) -> None:
@@ -94,6 +105,28 @@ def test_what_is_missing_or_too_much_fails_the_check() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("description", "Ring twice"), ("location", "Lviv"), ("status", "tentative"), ("busy", False), ("private", True)],
+)
+def test_a_field_that_differs_fails_the_check_and_is_named(field: str, value: object) -> None:
+    other = SHOOT._replace(**{field: value})
+    (problem,) = exactly_once([SHOOT], [other], "the studio")
+    assert problem.startswith("“Shoot” (2026-05-02T10:00:00Z to 2026-05-02T11:00:00Z) differs in the studio: ")
+    assert f"{field} {value!r} (should be {getattr(SHOOT, field)!r})." in problem
+
+
+def test_both_sides_are_read_in_every_field() -> None:
+    at = dt.datetime(2026, 5, 2, 10, tzinfo=dt.UTC)
+    hour = {"start": at, "end": at + dt.timedelta(hours=1)}
+    more = {"description": "Ring twice", "location": "Lviv", "status": "tentative"}
+    appointment = entry_of_appointment({"title": "Shoot", **hour, **more, "busy": False, "private": True})
+    times = {name: {"dateTime": value.isoformat()} for name, value in hour.items()}
+    event = {"summary": "Shoot", **times, **more, "transparency": "transparent", "visibility": "private"}
+    assert appointment == entry_of_event(event) == SHOOT._replace(**more, busy=False, private=True)
+    assert entry_of_appointment({"title": "Shoot", **hour}) == entry_of_event({"summary": "Shoot", **times}) == SHOOT
+
+
 def test_a_failed_step_ends_the_demo_with_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_scene: object, terminal: Terminal) -> None:
         terminal.check("This", ["It does not hold."])
@@ -107,7 +140,61 @@ def test_a_failed_step_ends_the_demo_with_status_1(monkeypatch: pytest.MonkeyPat
     assert demo.show(_NoStack(), terminal, "nothing") == 1  # type: ignore[arg-type]
 
 
+def test_a_step_that_breaks_off_ends_with_table_verdict_and_the_functions_errors(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def breaks(_scene: object, terminal: Terminal) -> None:
+        terminal.step("A title that is longer than the sixty columns of a small terminal window")
+        terminal.check("This", [])
+        raise LookupError("no such entry")
+
+    monkeypatch.setattr(demo, "STEPS", (breaks,))
+    monkeypatch.setattr(demo, "prepare", lambda _stack: None)
+    written = io.StringIO()
+    stack = _NoStack()
+    stack.output = ("POST /sync_user", *(error_line(number) for number in range(7)))
+    terminal = Terminal(Console(file=written, width=60))
+    assert demo.show(stack, terminal, "nothing") == 1  # type: ignore[arg-type]
+    shown = written.getvalue()
+    assert "1. A title that is longer than the sixty columns of a small\n   terminal window\n" in shown
+    assert terminal.problems[0].endswith("LookupError: no such entry")
+    assert "1 of 2 checks did not hold" in shown
+    assert "What was checked" in shown
+    told = shown.partition("What the functions said:")[2]
+    assert [f"connection c{number}" in told for number in range(7)] == [False, False, *[True] * 5]
+
+
+def error_line(number: int) -> str:
+    entry = {"severity": "ERROR", "message": "run failed", "logger": "sync", "connection": f"c{number}"}
+    return json.dumps(entry | {"where": ["/a/b.py:1 f", "/a/c.py:2 g"]})
+
+
+def test_a_populate_that_never_ends_is_said_to_have_taken_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(demo, "watch_populate", lambda *_: None)
+    scene = mock.MagicMock()
+    scene.stack.scheduler.tick.return_value = 200
+    written = io.StringIO()
+    terminal = Terminal(Console(file=written))
+    demo.show_populate(scene, terminal)
+    assert "Populate of both users, both directions: never" in written.getvalue()
+    assert terminal.problems == ["The populate was not through after 45 s."]
+    scene.stack.settle.assert_not_called()
+
+
+def test_an_idle_round_that_calls_nobody_fails() -> None:
+    scene = mock.MagicMock()
+    scene.stack.google.requests = []
+    terminal = Terminal(Console(file=io.StringIO()))
+    nothing = {"services": {}, "methods": {}, "document_reads": 0, "document_writes": 0}
+    rounds._show_fan_out(terminal, nothing)
+    rounds._show_runs(scene, terminal, nothing)
+    assert "Tasks: 0, expected 2." in terminal.problems
+    assert "Listings: 0, expected 2." in terminal.problems
+
+
 class _NoStack:
+    output: tuple[str, ...] = ()
+
     class emulator:  # noqa: N801 - an attribute of the stack
         host = "127.0.0.1:1"
 
@@ -149,7 +236,7 @@ def test_on_any_day_the_studio_has_what_the_demo_promises(days: int) -> None:
             appointment = studio.appointments[twin.appointment_id]
             assert in_scope(appointment, today)
             assert user.id in appointment["user_ids"]
-            assert entry_of_event(twin.event)[1:] == entry_of_appointment(appointment)[1:]
+            assert entry_of_event(twin.event)[1:3] == entry_of_appointment(appointment)[1:3]
             assert twin.event["summary"] != appointment["title"]
     assert len(assigned(appointments, "olena", today)) > 50
     assert any(one["private"] for one in appointments)

@@ -52,14 +52,13 @@ def test_an_appointment_of_people_who_are_not_connected_is_ignored(deployed: Dep
     assert calls["document_writes"] == 0
 
 
-@pytest.mark.parametrize("replaced", [{"ce_document": ""}, {"ce_time": "yesterday"}], ids=["no document", "no time"])
-def test_an_event_that_is_none_of_firestores_is_not_taken_for_a_success(
-    deployed: Deployed, replaced: dict[str, str]
-) -> None:
-    document = "studios/s/appointments/a"
+@pytest.mark.parametrize("name", ["", "studios/without/a/database"], ids=["no document", "no database"])
+def test_an_event_that_is_none_of_firestores_is_not_taken_for_a_success(deployed: Deployed, name: str) -> None:
+    value = event_value("studios/s/appointments/a", SHOOT)
+    value.name = name
     with deployed.counted() as calls, deployed.said() as lines:
-        reply = deployed.trigger_event(document, None, event_value(document, SHOOT), **replaced)
-    assert reply.status >= 400
+        reply = deployed.trigger_event("studios/s/appointments/a", None, value)
+    assert reply.status == 400
     assert calls["document_writes"] == 0
     assert len(lines) == 1
 

@@ -57,10 +57,39 @@ def test_a_missing_jar_or_java_is_answered_with_the_commands_that_install_it(
     monkeypatch.setenv("HOME", str(tmp_path))
     with pytest.raises(EmulatorMissingError, match="apt-get install google-cloud-cli-firestore-emulator"):
         firestore_emulator.find_jar()
+    with pytest.raises(EmulatorMissingError, match="firebase setup:emulators:firestore"):
+        firestore_emulator.find_jar()
     with pytest.raises(EmulatorMissingError, match="apt-get install default-jre-headless"):
         firestore_emulator.find_java()
     with pytest.raises(EmulatorMissingError):
         FirestoreEmulator().start()
+
+
+def check_installed(**environment: str) -> "subprocess.CompletedProcess[str]":
+    root = pathlib.Path(firestore_emulator.__file__).parent.parent
+    command = [sys.executable, "-m", "local.firestore_emulator"]
+    return subprocess.run(
+        command, cwd=root, env={**os.environ, **environment}, capture_output=True, text=True, check=False
+    )
+
+
+def test_the_check_before_a_demo_says_nothing_where_all_is_installed(emulator: FirestoreEmulator) -> None:
+    # The fixture is here to end this where no emulator is installed.
+    ended = check_installed()
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_the_check_before_a_demo_says_what_to_install(tmp_path: pathlib.Path) -> None:
+    nowhere = str(tmp_path / "no.jar")
+    nothing = {"PATH": str(tmp_path), "HOME": str(tmp_path), "JAVA_HOME": ""}
+    missing = check_installed(**nothing, FIRESTORE_EMULATOR_JAR="")
+    assert (missing.returncode, missing.stdout) == (2, "")
+    assert "apt-get install google-cloud-cli-firestore-emulator" in missing.stderr
+    named = check_installed(**nothing, FIRESTORE_EMULATOR_JAR=nowhere)
+    assert named.returncode == 2
+    assert nowhere in named.stderr
+    assert "Unset it, or point it at a jar" in named.stderr
+    assert "Traceback" not in missing.stderr + named.stderr
 
 
 def test_the_jar_is_taken_from_the_variable_then_the_sdk_then_the_newest_download(
