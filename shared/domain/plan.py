@@ -21,7 +21,7 @@ from shared.domain import identity
 from shared.domain.content import UNITS, Content
 from shared.domain.errors import Park
 from shared.domain.event import Delete, Event, Insert, Patch
-from shared.domain.link import Link, buried, new_seal
+from shared.domain.link import TOMBSTONE_LIFE, Link, buried, new_seal
 from shared.domain.merge import Base, Merged, Side, clash_winner, merge
 from shared.domain.operation import (
     CancelAppointment,
@@ -140,6 +140,8 @@ def _insert(item: Item, here: Content, rules: Rules, reason: Reason) -> Operatio
 def _enter_studio(item: Item, there: Event, rules: Rules) -> Operation:
     content = _content(there)
     if there.appointment_id is not None and (item.link is None or item.link.event_id != there.id):
+        if _forgotten(item, rules):
+            return Operation(item=item, reason=Reason.GONE_ON_BOTH)
         return _take_back(item, there, rules)
     if item.link is not None:
         return Operation(item=item, reason=Reason.GONE_ON_BOTH)
@@ -152,6 +154,17 @@ def _enter_studio(item: Item, there: Event, rules: Rules) -> Operation:
     if item.appointment.cancelled:
         return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO)
     return _join(item, there)
+
+
+def _forgotten(item: Item, rules: Rules) -> bool:
+    """Whether a pair may have been taken apart so long ago that its tombstone has expired.
+
+    Then an event of ours may be one that a person took out of Google's bin, and is not ours to delete.
+    """
+    appointment = item.appointment
+    if item.link is not None or appointment is None or appointment.updated_at is None:
+        return False
+    return appointment.updated_at < rules.now - TOMBSTONE_LIFE
 
 
 def _take_back(item: Item, there: Event, rules: Rules) -> Operation:

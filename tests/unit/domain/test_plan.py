@@ -595,3 +595,15 @@ def test_columns_are_recorded_for_pairs_and_only_for_pairs() -> None:
         if link is not None:
             assert (held(link) is not None) == link.paired
             assert (link.ends_at == link.studio.when.ends_at) if link.studio is not None else True
+
+
+# --- what is ours to delete ------------------------------------------------------------------------------------------
+
+
+def test_an_event_of_ours_whose_tombstone_has_expired_is_left_alone() -> None:
+    """A person took it out of Google's bin, months after it was cancelled: nothing tells who wants what."""
+    event = an_event(seal=a_seal(content()))
+    long_ago = an_appointment(status="cancelled", updated_at=NOW - dt.timedelta(days=31))
+    lately = an_appointment(status="cancelled", updated_at=NOW - dt.timedelta(days=1))
+    assert decided(item(appointment=long_ago, event=event)).calendar is None
+    assert isinstance(decided(item(appointment=lately, event=event)).calendar, Delete)
