@@ -21,6 +21,7 @@ up: $(READY) ## the whole stack, left running for you to play with; Ctrl-C ends 
 	@$(BIN)/python -m local.up
 
 test: $(READY) ## all tests
+	@$(BIN)/python -m local.firestore_emulator
 	@$(BIN)/python -m pytest -n 2 --dist loadfile
 
 check: static test ## format, lint, types, import contracts, and all tests
