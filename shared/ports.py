@@ -270,6 +270,10 @@ class Store(Protocol):
         """Claim an account for its user; False if somebody else has it. The same user may claim it again."""
         ...
 
+    def calendar_taken(self, account: Account, calendar_id: str) -> bool:
+        """Whether another user keeps this calendar in step through another account: a second one would double it."""
+        ...
+
     def save_connection(self, connection_id: str, connection: Connection) -> Connection:
         """Make a connection, or revive it with its pairs if it was there before; gives it as it now is.
 

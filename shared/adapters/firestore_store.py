@@ -114,6 +114,17 @@ class FirestoreStore:
             raise Unavailable("a connection vanished while it was made")
         return found.value
 
+    def calendar_taken(self, account: Account, calendar_id: str) -> bool:
+        query = self._client.collection("connections").where(filter=FieldFilter("calendar_id", "==", calendar_id))
+        with _errors():
+            found = [snapshot.to_dict() or {} for snapshot in query.stream(**_PATIENCE)]
+        return any(
+            (one.get("studio_id"), one.get("user_id")) != (account.studio_id, account.user_id)
+            and one.get("account_id") != account.account_id
+            and one.get("state") not in {"resting", "disconnected"}
+            for one in found
+        )
+
     def claim_account(self, account: Account) -> bool:
         document_id = identity.account_document(account.provider, account.account_id)
         reference = self._client.collection("accounts").document(document_id)

@@ -47,7 +47,8 @@ def connect(
     The calendar is the one that the user's settings name, or the account's primary one.
 
     Raises:
-        ConnectRefusedError: a scope is missing, another user has the account, or there is no calendar to write to.
+        ConnectRefusedError: a scope is missing, another user has the account or the calendar, or there is none to
+            write to.
         AccessLost: the code is not good (any more).
     """
     studio_document, user_document = store.settings(studio_id, user_id)
@@ -74,6 +75,11 @@ def connect(
         calendars=choices,
         secret=secret,
     )
+    if store.calendar_taken(account, chosen.id):
+        raise ConnectRefusedError(
+            "This calendar is kept in step for another user already, and would be doubled. "
+            "Choose a calendar of your own."
+        )
     if not store.claim_account(account):
         raise ConnectRefusedError(
             "This Google account is connected to another user already. "
