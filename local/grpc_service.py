@@ -34,7 +34,7 @@ class _ReadingChannel(grpc.Channel):
         return None, None
 
     def unary_stream(self, *_args: Any, **_kwargs: Any) -> Any:
-        raise NotImplementedError
+        raise TypeError("only calls with one request and one answer are served here")
 
     stream_unary = stream_stream = subscribe = unsubscribe = unary_stream
 
