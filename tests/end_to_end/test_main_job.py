@@ -307,3 +307,15 @@ def test_a_cursor_that_google_forgot_imports_nothing_unasked_and_loses_nothing_n
     world.cloud.google.expire_sync_tokens(world.emails["ann"])
     world.sync()
     assert [document["title"] for document in world.appointments().values()] == ["After"]
+
+
+def test_a_second_user_who_is_invited_to_the_same_event_joins_the_same_appointment(world: World) -> None:
+    meeting = {"iCalUID": "meeting@elsewhere.example", "summary": "Meeting", **google_span(7)}
+    for user_id in ("ann", "ben"):
+        world.add(user_id, populate_studio=True)
+        world.cloud.google.receive_event(world.emails[user_id], "host@elsewhere.example", **meeting)
+        world.connect(user_id)
+        world.sync(user_id)
+    [appointment] = world.appointments().values()
+    assert (appointment["title"], appointment["user_ids"]) == ("Meeting", ["ann", "ben"])
+    assert world.titles("ann") == world.titles("ben") == ["Meeting"]
