@@ -25,10 +25,10 @@ from werkzeug.wrappers import Response
 
 from local import wiretap
 
-FUNCTIONS = ("fan_out", "sync_user", "studio_changed", "webhook", "send_mail", "console")
 # How the framework calls a function; "http" for all that are not named.
 SIGNATURE_TYPES: Mapping[str, str] = {"studio_changed": "cloudevent"}
 SOURCE = pathlib.Path(__file__).resolve().parent.parent / "functions"
+FUNCTIONS = tuple(sorted(file.stem for file in SOURCE.glob("[!_]*.py")))
 # What `create_app` reads, and also writes: left in place, the first function's would be the next one's.
 _FRAMEWORK_VARIABLES = ("FUNCTION_SIGNATURE_TYPE", "FUNCTION_TARGET", "FUNCTION_SOURCE")
 

@@ -70,10 +70,15 @@ def give_consent(wiring: Wiring, studio_id: str, user_id: str, email: str, redir
     """What a person does in the browser and what then becomes of it: consent page, code, refresh token, connection."""
     address = wiring.accounts.authorization_url(redirect_uri, f"{studio_id}/{user_id}", SCOPES)
     answered = urllib.parse.parse_qs(urllib.parse.urlsplit(consent(email, address)).query)
+    return connect_with(wiring, studio_id, user_id, answered["code"][0], redirect_uri)
+
+
+def connect_with(wiring: Wiring, studio_id: str, user_id: str, code: str, redirect_uri: str) -> Connected:
+    """What becomes of an authorization code."""
     return connect(
         studio_id,
         user_id,
-        answered["code"][0],
+        code,
         redirect_uri,
         consent=wiring.accounts,
         calendars=wiring.calendars,

@@ -36,7 +36,6 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 LOCATION = "local-1"
 QUEUES = ("now", "scheduled", "populate")
-FUNCTIONS = ("fan_out", "sync_user", "studio_changed", "webhook")
 
 # Well-known values of the local stack: they open nothing but this.
 OAUTH_CLIENT_ID = "studio-sync.apps.local"
@@ -147,8 +146,7 @@ class Stack:
 
     def _start_functions(self) -> None:
         port = self.functions_url.rpartition(":")[2]
-        command = [sys.executable, "-m", "local.functions_server", "--port", port, "--functions", ",".join(FUNCTIONS)]
-        command += ["--until-input-ends"]
+        command = [sys.executable, "-m", "local.functions_server", "--port", port, "--until-input-ends"]
         self._functions = subprocess.Popen(
             command,
             cwd=ROOT,

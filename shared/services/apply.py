@@ -33,7 +33,8 @@ log = logging.getLogger(__name__)
 
 # Google's batches take more, but only up to 50 has been seen to be safe over the years.
 WRITES_PER_REQUEST = 50
-# Items without a call to the calendar that are stored in one step: two documents each, well under 10 MiB.
+# Items without a call to the calendar that are stored in one step. Where their texts are so long that this is more than
+# Firestore takes at once, they are stored one by one.
 ITEMS_PER_COMMIT = 100
 # How often an item may turn out to have changed under our hands before it is left for the next run.
 ROUNDS = 3

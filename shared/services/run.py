@@ -20,8 +20,8 @@ from shared.services.wishes import RUNNABLE, sync_task
 
 log = logging.getLogger(__name__)
 
-# slice < function timeout < lease <= dispatch deadline of the task: a run stops by itself before the platform stops
-# it, and nobody takes over while it may still be writing.
+# slice < function timeout < lease <= dispatch deadline of the task: a run looks at the clock between its steps,
+# and stops by itself before the platform stops it, and nobody takes over while it may still be writing.
 SLICE = dt.timedelta(minutes=4)
 LEASE = dt.timedelta(minutes=10)
 

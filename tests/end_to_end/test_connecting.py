@@ -4,26 +4,15 @@ import urllib.parse
 
 import pytest
 
+from local import people
 from local.google.consent import consent
 from shared.domain.errors import AccessLost
-from shared.services.accounts import CALENDAR_SCOPES, SCOPES, Connected, ConnectRefusedError, connect
+from shared.services.accounts import CALENDAR_SCOPES, SCOPES, Connected, ConnectRefusedError
 from tests.world import REDIRECT, STUDIO, World
 
 
 def connect_with(world: World, user_id: str, code: str) -> Connected:
-    parts = world.wiring
-    return connect(
-        STUDIO,
-        user_id,
-        code,
-        REDIRECT,
-        consent=parts.accounts,
-        calendars=parts.calendars,
-        secrets=parts.secrets,
-        store=parts.store,
-        tasks=parts.tasks,
-        clock=parts.clock,
-    )
+    return people.connect_with(world.wiring, STUDIO, user_id, code, REDIRECT)
 
 
 def code_of(world: World, user_id: str, *, allow: list[str] | None = None) -> str:
