@@ -5,7 +5,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-CODE := functions shared local
+CODE := functions commands shared local
 ALL  := $(CODE) tests
 
 .DEFAULT_GOAL := help
@@ -37,7 +37,7 @@ format: $(READY) ## put the code into shape
 	@$(BIN)/ruff check --fix $(ALL)
 
 conformance: $(READY) ## the contract suite of the simulated Google, against the real one (needs credentials)
-	@$(BIN)/python -m pytest tests/contract/test_google_calendar.py --google=real -s
+	@$(BIN)/python -m pytest tests/contract --google=real -s -k "google and not adapter"
 
 clean: ## remove what was installed and what the tools left
 	rm -rf $(VENV) .mypy_cache .ruff_cache .hypothesis .import_linter_cache .pytest_cache

@@ -1,39 +1,40 @@
 """The state of all calendars: who sees which, their events, and one counter of changes for each calendar.
 
-An event is stored as the resource that Google would answer; every write stores a new one at the end of the
-calendar's dictionary, which therefore is ordered by change. That makes a delta a walk backwards from the end.
+What is done to events is in `local.google.events`; here they are kept. An event is stored as the resource that Google
+would answer; every write stores a new one at the end of the calendar's dictionary, which therefore is ordered by
+change. That makes a delta a walk backwards from the end.
 """
 
 import datetime as dt
 import itertools
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from local.google import event_rules
 from local.google.accounts import Account
 from local.google.behaviour import Behaviour
-from local.google.errors import ApiError, invalid, known, not_simulated
-from local.google.event_times import Span, span, zone
+from local.google.errors import known, not_simulated
+from local.google.event_times import Span, span, timestamp, zone
 
 # From the least to the most: https://developers.google.com/workspace/calendar/api/concepts/sharing
 ROLES = ("freeBusyReader", "reader", "writerWithoutPrivateAccess", "writer", "owner")
 DEFAULT_REMINDERS = [{"method": "popup", "minutes": 10}]
-# What no change of an event touches.
-_FIXED = ("id", "htmlLink", "created", "iCalUID", "creator", "organizer", "privateCopy")
-_BASE32HEX = "0123456789abcdefghijklmnopqrstuv"
 
 
 @dataclass(frozen=True, slots=True)
 class StoredEvent:
-    """`resource` in full; `change`: the calendar's counter at its last write; `first` to `last`: when it happens."""
+    """`resource` in full; `change`: the calendar's counter at its last write; `first` to `last`: when it happens.
+
+    `removed`: cancelled, and by a guest who removed his copy, not by the organizer who cancelled the event.
+    """
 
     resource: dict[str, Any]
     change: int
     updated: dt.datetime
     first: dt.datetime
     last: dt.datetime | None
+    removed: bool = False
 
     @property
     def cancelled(self) -> bool:
@@ -51,8 +52,14 @@ class Calendar:
     description: str | None = None
     events: dict[str, StoredEvent] = field(default_factory=dict)  # The last changed is the last.
     used_ids: set[str] = field(default_factory=set)
+    hidden_ids: set[str] = field(default_factory=set)  # There, but clients are told that they are not.
     counter: int = 0
     epoch: int = 0
+
+    @property
+    def primary(self) -> bool:
+        """Whether it is an account's own: only there do invitations arrive, and only there are status events."""
+        return self.id == self.owner
 
 
 @dataclass(slots=True)
@@ -84,6 +91,14 @@ class Calendars:
         zone(calendar.time_zone, "calendar")
         self._calendars[calendar.id] = calendar
         self._lists.setdefault(email, {})[calendar.id] = entry
+
+    def remove(self, calendar_id: str) -> None:
+        """A secondary calendar is deleted: it leaves all lists, and nobody finds it any more."""
+        if self._calendars[calendar_id].primary:
+            raise ValueError(f"a primary calendar cannot be deleted: {calendar_id}")
+        del self._calendars[calendar_id]
+        for entries in self._lists.values():
+            entries.pop(calendar_id, None)
 
     def set_role(self, email: str, calendar_id: str, role: str | None) -> None:
         """Shares a calendar, changes the right, or (None) takes it away. Such a change ends all its sync tokens."""
@@ -121,6 +136,19 @@ class Calendars:
             resource = old | {"start": times.start, "end": times.end}
             calendar.events[event_id] = replace(event, resource=resource, first=times.first, last=times.last)
 
+    def hide(self, calendar_id: str, event_ids: Iterable[str]) -> None:
+        """See `GoogleSimulator.hide_events`."""
+        self._calendars[calendar_id].hidden_ids.update(event_ids)
+
+    def show(self, calendar_id: str, event_ids: Iterable[str]) -> None:
+        """See `GoogleSimulator.show_events`."""
+        hidden = self._calendars[calendar_id].hidden_ids
+        hidden.difference_update(event_ids or set(hidden))
+
+    def get(self, calendar_id: str) -> Calendar | None:
+        """The calendar, whoever may see it."""
+        return self._calendars.get(calendar_id)
+
     def entries(self, account: Account) -> list[tuple[Calendar, Entry]]:
         """The account's calendar list."""
         return [(self._calendars[calendar_id], entry) for calendar_id, entry in self._lists[account.email].items()]
@@ -152,156 +180,51 @@ class Calendars:
             raise not_simulated(f"single occurrences of a recurring event ({event_id})")
         raise known("notFound")
 
-    def insert(
-        self,
-        calendar: Calendar,
-        author: Account,
-        body: dict[str, Any],
-        *,
-        conference_version: int = 0,
-        organizer: Mapping[str, Any] | None = None,
-        private_copy: bool = False,
-    ) -> StoredEvent:
-        """A new event; `organizer` is somebody else for an invitation, whoever the body names for an import."""
-        event_id = body.get("id") or "".join(secrets.choice(_BASE32HEX) for _ in range(26))
-        event_rules.check_id(event_id)
-        if body.get("id") and body.get("iCalUID"):
-            raise invalid("Only one of id and iCalUID may be given.", "iCalUID")
-        if event_id in calendar.used_ids:
-            raise known("duplicate")
-        draft = event_rules.writable(body, conference_version=conference_version)
-        if draft.get("status") == "cancelled":
-            raise invalid("Invalid value for: a new event cannot be cancelled.", "status")
-        fields, times = self._shaped(draft, calendar)
-        people = {
-            "creator": _person({"email": author.email}, calendar.id),
-            "organizer": _person(organizer or {"email": calendar.id}, calendar.id),
-        }
-        now = self._now().astimezone(dt.UTC)
-        fixed = {
-            "id": event_id,
-            "htmlLink": f"https://www.google.com/calendar/event?eid={secrets.token_urlsafe(24)}",
-            "created": _timestamp(now.replace(microsecond=0)),
-            "iCalUID": body.get("iCalUID") or f"{event_id}@google.com",
-            "sequence": 0,
-            **people,
-            **({"privateCopy": True} if private_copy else {}),
-        }
-        calendar.used_ids.add(event_id)
-        return self._store(calendar, fixed, fields, times, now)
+    # Writing.
 
-    def by_ical_uid(self, calendar: Calendar, ical_uid: str) -> StoredEvent | None:
-        """The event that was changed last of those with the iCalUID; a deleted one only if there is no other."""
-        same = [event for event in reversed(calendar.events.values()) if event.resource["iCalUID"] == ical_uid]
-        return min(same, key=lambda event: event.cancelled, default=None)
+    def now(self) -> dt.datetime:
+        """In UTC."""
+        return self._now().astimezone(dt.UTC)
 
-    def bring_in(
-        self,
-        calendar: Calendar,
-        author: Account,
-        body: dict[str, Any],
-        before: StoredEvent | None,
-        *,
-        conference_version: int = 0,
-    ) -> StoredEvent:
-        """An import; `before` is what the calendar has of this iCalUID."""
-        organizer = body.get("organizer")
-        if before is None:
-            return self.insert(
-                calendar,
-                author,
-                body,
-                conference_version=conference_version,
-                organizer=organizer,
-                private_copy=True,
-            )
-        if not self._behaviour.repeated_import_updates:
-            raise known("duplicate")
-        return self.change(
-            calendar,
-            before.resource["id"],
-            body,
-            None,
-            whole=True,
-            conference_version=conference_version,
-            organizer=organizer or {"email": calendar.id},
-        )
-
-    def change(
-        self,
-        calendar: Calendar,
-        event_id: str,
-        body: dict[str, Any],
-        if_match: str | None,
-        *,
-        whole: bool,
-        conference_version: int = 0,
-        organizer: Mapping[str, Any] | None = None,
-    ) -> StoredEvent:
-        """PATCH, or PUT if `whole`. A deleted event comes back with status ``confirmed``, PUT's default.
-
-        An import says who the `organizer` is, and may therefore change what belongs to the organizer.
-        """
-        before = self.event(calendar, event_id)
-        resource = before.resource
-        _check_precondition(resource, if_match)
-        if body.get("id") not in {None, event_id}:
-            raise invalid("The event id cannot be changed.", "id")
-        sequence = body.get("sequence")
-        if sequence is not None and sequence < resource["sequence"]:
-            raise invalid(
-                "Invalid sequence value. The specified sequence number is below the current sequence number of the"
-                " resource. Re-fetch the resource and use its sequence number on the following request.",
-                "sequence",
-            )
-        given = event_rules.writable(body, conference_version=conference_version)
-        base = {"eventType": resource["eventType"]} if whole else event_rules.draft_of(resource)
-        fields, times = self._shaped(event_rules.merged(base, given), calendar)
-        event_rules.check_immutable(resource, fields)
-        fixed = {name: resource[name] for name in _FIXED if name in resource}
-        if organizer is None:
-            event_rules.check_organizer(resource, fields, calendar.id)
-        else:
-            fixed["organizer"] = _person(organizer, calendar.id)
-        reminders_only = (
-            event_rules.only_reminders_differ(resource, fields) and fixed["organizer"] == resource["organizer"]
-        )
-        fixed["sequence"] = resource["sequence"] + event_rules.moved(resource, fields)
-        now = before.updated if reminders_only else self._now().astimezone(dt.UTC)
-        etag = resource["etag"] if reminders_only and not self._behaviour.reminders_change_etag else None
-        return self._store(calendar, fixed, fields, times, now, etag)
-
-    def delete(self, calendar: Calendar, event_id: str, if_match: str | None) -> None:
-        """Leaves a cancelled event behind; the second time 410 ``deleted``."""
-        event = self.event(calendar, event_id)
-        if event.cancelled:
-            raise known("deleted")
-        _check_precondition(event.resource, if_match)
-        now = self._now().astimezone(dt.UTC)
-        changes = {"status": "cancelled", "etag": self._etag(), "updated": _timestamp(now)}
-        self._put(calendar, replace(event, resource=event.resource | changes, updated=now))
-
-    def _shaped(self, draft: dict[str, Any], calendar: Calendar) -> tuple[dict[str, Any], Span]:
+    def shaped(
+        self, draft: dict[str, Any], calendar: Calendar, organizer: dict[str, Any]
+    ) -> tuple[dict[str, Any], Span]:
+        """The writable fields of an event as this calendar shows them, and when it happens."""
         return event_rules.shaped(
-            draft, calendar.time_zone, calendar.id, description_limit=self._behaviour.description_limit
+            draft,
+            calendar.time_zone,
+            calendar.id,
+            organizer.get("email"),
+            description_limit=self._behaviour.description_limit,
         )
 
-    def _store(
+    def store(
         self,
         calendar: Calendar,
         fixed: dict[str, Any],
         fields: dict[str, Any],
         times: Span,
-        updated: dt.datetime,
+        *,
+        updated: dt.datetime | None = None,
         etag: str | None = None,
+        removed: bool = False,
     ) -> StoredEvent:
-        resource = {"kind": "calendar#event", "etag": etag or self._etag(), "updated": _timestamp(updated)}
-        stored = StoredEvent(resource | fixed | fields, 0, updated, times.first, times.last)
+        """An event's new version: the calendar's last change."""
+        updated = updated or self.now()
+        resource = {"kind": "calendar#event", "etag": etag or self._etag(), "updated": timestamp(updated)}
+        stored = StoredEvent(resource | fixed | fields, 0, updated, times.first, times.last, removed)
         return self._put(calendar, stored)
+
+    def cancel(self, calendar: Calendar, event: StoredEvent, *, removed: bool = False) -> StoredEvent:
+        """Leaves a cancelled event behind, with all its details."""
+        updated = self.now()
+        changes = {"status": "cancelled", "etag": self._etag(), "updated": timestamp(updated)}
+        return self._put(calendar, replace(event, resource=event.resource | changes, updated=updated, removed=removed))
 
     def _put(self, calendar: Calendar, event: StoredEvent) -> StoredEvent:
         calendar.counter += 1
         event_id = event.resource["id"]
+        calendar.used_ids.add(event_id)
         calendar.events.pop(event_id, None)
         calendar.events[event_id] = replace(event, change=calendar.counter)
         self._changed(calendar.id)
@@ -309,25 +232,3 @@ class Calendars:
 
     def _etag(self) -> str:
         return f'"{next(self._etags)}"'
-
-
-def _check_precondition(resource: dict[str, Any], if_match: str | None) -> None:
-    if if_match not in {None, "*", resource["etag"]}:
-        raise known("conditionNotMet")
-
-
-def check_changed(resource: dict[str, Any], if_none_match: str | None) -> None:
-    """304 if the client has this version already."""
-    if if_none_match in {"*", resource["etag"]}:
-        raise ApiError(304, "notModified", "Not Modified")
-
-
-def _person(given: Mapping[str, Any], own: str) -> dict[str, Any]:
-    """As given; but `self` is read-only: Google writes it."""
-    shown = {name: value for name, value in given.items() if value is not None and name != "self"}
-    return shown | ({"self": True} if shown.get("email") == own else {})
-
-
-def _timestamp(moment: dt.datetime) -> str:
-    """RFC 3339 in UTC with milliseconds, as Google writes `created` and `updated`."""
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"

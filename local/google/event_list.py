@@ -59,18 +59,23 @@ class Listings:
         self._behaviour = behaviour
         self._pages: dict[str, _Listing] = {}
         self._page_sizes: deque[int] = deque()
+        self._empty: deque[str | None] = deque()
         self._key = secrets.token_bytes(16)
 
     def next_page_sizes(self, *sizes: int) -> None:
         """The next pages, of whatever listing, hold at most so many items: 0 makes an empty page in the middle."""
         self._page_sizes.extend(sizes)
 
+    def next_listing_empty(self, calendar_id: str | None = None) -> None:
+        """The next full listing (of this calendar, or any) has no items, and a sync token as if it had had them all."""
+        self._empty.append(calendar_id)
+
     def expire_page_tokens(self) -> None:
         """Listings under way die: their page tokens answer 400 ``invalid``. Google documents no code for this."""
         self._pages.clear()
 
-    def page(self, calendar: Calendar, entry: Entry, query: dict[str, Any]) -> dict[str, Any]:
-        """The answer to one call; `query` as typed by the discovery document."""
+    def page(self, calendar: Calendar, entry: Entry, query: dict[str, Any], *, by_hand: bool = False) -> dict[str, Any]:
+        """The answer to one call; `query` as typed by the discovery document. Faults spare what is done `by_hand`."""
         _refuse_what_is_not_simulated(query)
         if "pageToken" in query:
             listing = self._pages.get(query["pageToken"])
@@ -80,11 +85,15 @@ class Listings:
             listing = self._delta(calendar, query)
         else:
             listing = self._full(calendar, query)
+            if not by_hand:
+                listing = self._emptied(listing)
         size = min(query.get("maxResults", DEFAULT_PAGE), MAX_PAGE)
-        if self._page_sizes:
+        if self._page_sizes and not by_hand:
             size = min(size, self._page_sizes.popleft())
         end = listing.position + size
-        shown = (calendar.events.get(event_id) for event_id in listing.event_ids[listing.position : end])
+        event_ids = listing.event_ids[listing.position : end]
+        hidden = set() if by_hand else calendar.hidden_ids
+        shown = (calendar.events.get(event_id) for event_id in event_ids if event_id not in hidden)
         items = [self._item(event, entry, listing, query) for event in shown if event is not None]
         answer = {
             "kind": "calendar#events",
@@ -102,6 +111,13 @@ class Listings:
         if _FILTERS & query.keys() and not self._behaviour.sync_token_after_filters:
             return answer
         return answer | {"nextSyncToken": self._sync_token(calendar, listing)}
+
+    def _emptied(self, listing: _Listing) -> _Listing:
+        for wanted in (listing.calendar_id, None):
+            if wanted in self._empty:
+                self._empty.remove(wanted)
+                return replace(listing, event_ids=())
+        return listing
 
     def _full(self, calendar: Calendar, query: dict[str, Any]) -> _Listing:
         wanted = _filter(query)
@@ -131,11 +147,13 @@ class Listings:
                 "syncToken",
                 reason="badRequest",
             )
+        wanted = _type_check(query)
         changed = []
         for event in reversed(calendar.events.values()):
             if event.change <= since:
                 break
-            changed.append(event.resource["id"])
+            if wanted(event):
+                changed.append(event.resource["id"])
         return _Listing(
             calendar_id=calendar.id,
             request=_digest_but_page(query),
@@ -218,6 +236,8 @@ def _refuse_what_is_not_simulated(query: dict[str, Any]) -> None:
 
 def _digest(query: dict[str, Any], without: frozenset[str]) -> str:
     constant = {name: value for name, value in (_DEFAULTS | query).items() if name not in without | FORM_ONLY}
+    if "eventTypes" in constant:
+        constant["eventTypes"] = sorted(set(constant["eventTypes"]))  # A set, in whatever order it is written.
     return hashlib.sha256(json.dumps(constant, sort_keys=True).encode()).hexdigest()[:16]
 
 
@@ -255,8 +275,7 @@ def _content_checks(query: dict[str, Any]) -> list[Callable[[StoredEvent], bool]
     checks: list[Callable[[StoredEvent], bool]] = []
     if "iCalUID" in query:
         checks.append(lambda event: bool(event.resource["iCalUID"] == query["iCalUID"]))
-    if "eventTypes" in query:
-        checks.append(lambda event: event.resource["eventType"] in query["eventTypes"])
+    checks.append(_type_check(query))
     if "q" in query:
         words = query["q"].casefold().split()
         checks.append(lambda event: _matches(event.resource, words))
@@ -264,6 +283,12 @@ def _content_checks(query: dict[str, Any]) -> list[Callable[[StoredEvent], bool]
         if name in query:
             checks.append(functools.partial(_has_property, kind, query[name][0]))
     return checks
+
+
+def _type_check(query: dict[str, Any]) -> Callable[[StoredEvent], bool]:
+    """The one filter that deltas have too."""
+    types = query.get("eventTypes")
+    return lambda event: types is None or event.resource["eventType"] in types
 
 
 def _has_property(kind: str, constraint: str, event: StoredEvent) -> bool:

@@ -6,6 +6,7 @@ Resources are never changed in place, so that answers can be written while other
 """
 
 import re
+import secrets
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +14,7 @@ from local.google import event_times
 from local.google.errors import ApiError, invalid, known, not_simulated, required
 
 _ID = re.compile(r"[a-v0-9]{5,1024}", re.ASCII)
+_BASE32HEX = "0123456789abcdefghijklmnopqrstuv"
 
 # Fields that a client may write, in the order in which they are answered.
 WRITABLE = (
@@ -32,6 +34,10 @@ SHARED = frozenset({
     "summary", "description", "location", "start", "end", "recurrence", "status", "guestsCanInviteOthers",
     "guestsCanModify", "guestsCanSeeOtherGuests", "source", "eventType",
 })  # fmt: skip
+# What no change of an event touches.
+_FIXED = ("id", "htmlLink", "created", "iCalUID", "creator", "organizer", "privateCopy")
+# Shared by all copies, and neither in `SHARED` nor the whole of it: the guest list, half of the properties, the source.
+_PARTED = frozenset({"attendees", "extendedProperties", "source"})
 # Omitted from answers when they have these values.
 _DEFAULTS: dict[str, Any] = {
     "transparency": "opaque",
@@ -65,6 +71,22 @@ MAX_PROPERTY_VALUE = 1024
 MAX_PROPERTIES_SIZE = 32 * 1024
 
 
+def new_id() -> str:
+    """An id as Google makes them."""
+    return "".join(secrets.choice(_BASE32HEX) for _ in range(26))
+
+
+def new_link() -> str:
+    """An address of Google's page for an event."""
+    return f"https://www.google.com/calendar/event?eid={secrets.token_urlsafe(24)}"
+
+
+def person(given: Mapping[str, Any], own: str) -> dict[str, Any]:
+    """As given; but `self` is read-only: Google writes it."""
+    shown = {name: value for name, value in given.items() if value is not None and name != "self"}
+    return shown | ({"self": True} if shown.get("email") == own else {})
+
+
 def check_id(event_id: str) -> None:
     """Own ids: base32hex characters, 5 to 1024 of them."""
     if not _ID.fullmatch(event_id):
@@ -86,6 +108,22 @@ def check_import(body: Mapping[str, Any]) -> None:
 def draft_of(resource: Mapping[str, Any]) -> dict[str, Any]:
     """The writable part of a stored event, to patch."""
     return {name: resource[name] for name in WRITABLE if name in resource}
+
+
+def fixed_part(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """What stays as it is for the life of an event in a calendar."""
+    return {name: resource[name] for name in _FIXED if name in resource}
+
+
+def shared_part(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """What all copies of an event have in common, its guests included. The source is for its creator's eyes only."""
+    shared = (SHARED | {"attendees"}) - {"source"}
+    return {name: resource[name] for name in WRITABLE if name in resource and name in shared}
+
+
+def own_part(resource: Mapping[str, Any]) -> dict[str, Any]:
+    """What belongs to one copy alone, without its private properties."""
+    return {name: resource[name] for name in WRITABLE if name in resource and name not in SHARED | _PARTED}
 
 
 def writable(body: Mapping[str, Any], *, conference_version: int) -> dict[str, Any]:
@@ -115,7 +153,7 @@ def merged(base: Any, patch: Any) -> Any:
 
 
 def shaped(
-    draft: dict[str, Any], calendar_zone: str, own_email: str, *, description_limit: int | None
+    draft: dict[str, Any], calendar_zone: str, own_email: str, organizer: str | None, *, description_limit: int | None
 ) -> tuple[dict[str, Any], event_times.Span]:
     """The validated, rendered writable fields of an event, in answer order, defaults omitted; and its times."""
     event = merged({}, draft)
@@ -130,7 +168,7 @@ def shaped(
     event |= {"start": span.start, "end": span.end}
     _check_reminders(event["reminders"])
     if "attendees" in event:
-        event["attendees"] = [_attendee(attendee, own_email) for attendee in event["attendees"]]
+        event["attendees"] = [_attendee(attendee, own_email, organizer) for attendee in event["attendees"]]
     if "extendedProperties" in event:
         event["extendedProperties"] = _properties(event["extendedProperties"])
     url = event.get("source", {}).get("url", "https://")
@@ -218,7 +256,7 @@ def _check_reminders(reminders: dict[str, Any]) -> None:
     reminders.setdefault("useDefault", False)
 
 
-def _attendee(attendee: dict[str, Any], own_email: str) -> dict[str, Any]:
+def _attendee(attendee: dict[str, Any], own_email: str, organizer: str | None) -> dict[str, Any]:
     if not attendee.get("email"):
         raise required("Missing attendee email.")
     if attendee.get("responseStatus", "needsAction") not in _RESPONSES:
@@ -226,7 +264,8 @@ def _attendee(attendee: dict[str, Any], own_email: str) -> dict[str, Any]:
     # `self` and `organizer` are read-only: Google writes them.
     given = {n: v for n, v in attendee.items() if v is not None and n not in {"self", "organizer"}}
     shown: dict[str, Any] = {"responseStatus": "needsAction"} | given
-    return shown | {"self": True} if attendee["email"] == own_email else shown
+    marks = {"organizer": organizer, "self": own_email}
+    return shown | {mark: True for mark, email in marks.items() if attendee["email"] == email}
 
 
 def _properties(given: dict[str, Any]) -> dict[str, dict[str, str]]:

@@ -94,6 +94,11 @@ def instant(text: str) -> dt.datetime:
         raise invalid(f"Invalid date-time: {text}") from None
 
 
+def timestamp(moment: dt.datetime) -> str:
+    """RFC 3339 in UTC with milliseconds, as Google writes `created` and `updated`."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
 def _moment(value: dict[str, str], what: str, calendar_zone: str) -> tuple[dt.datetime, dict[str, str]]:
     own_zone = zone(value["timeZone"], what) if "timeZone" in value else None
     home = zoneinfo.ZoneInfo(calendar_zone)

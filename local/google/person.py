@@ -6,6 +6,7 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from local.google.errors import ApiError
+from local.google.event_types import completed
 from local.google.gateway import Incoming, Outcome
 
 # All that Google's own page may do.
@@ -37,8 +38,11 @@ class Person:
         return self._call("GET", _event(calendar_id, event_id))
 
     def insert(self, calendar_id: str = "primary", **fields: Any) -> dict[str, Any]:
-        """A new event, such as ``insert(summary="Walk", start={"date": "2026-05-01"}, end={"date": "2026-05-02"})``."""
-        return self._call("POST", f"calendars/{quote(calendar_id, safe='')}/events", fields)
+        """A new event, such as ``insert(summary="Walk", start={"date": "2026-05-01"}, end={"date": "2026-05-02"})``.
+
+        What another type than ``default`` needs beyond its times is filled in, as Google's page does.
+        """
+        return self._call("POST", f"calendars/{quote(calendar_id, safe='')}/events", completed(fields))
 
     def patch(self, calendar_id: str, event_id: str, **fields: Any) -> dict[str, Any]:
         """Changes the given fields; None removes one."""
@@ -47,6 +51,34 @@ class Person:
     def delete(self, calendar_id: str, event_id: str) -> None:
         """Deletes an event."""
         self._call("DELETE", _event(calendar_id, event_id))
+
+    def invite(self, event_id: str, *emails: str, calendar_id: str = "primary") -> dict[str, Any]:
+        """Adds guests; those who are invited already stay, with their answers."""
+        guests = self.event(event_id, calendar_id).get("attendees", [])
+        known = {guest["email"] for guest in guests}
+        added = [{"email": email} for email in emails if email not in known]
+        return self.patch(calendar_id, event_id, attendees=[*guests, *added])
+
+    def answer(self, event_id: str, response: str, calendar_id: str = "primary") -> dict[str, Any]:
+        """Answers an invitation: ``accepted``, ``tentative``, ``declined`` or ``needsAction``."""
+        guests = self.event(event_id, calendar_id).get("attendees", [])
+        own = next((guest for guest in guests if guest.get("self")), None)
+        if own is None:
+            # Invited by way of a mailing list: who answers is put on the list.
+            own = {"email": self.email if calendar_id == "primary" else calendar_id}
+        others = [guest for guest in guests if guest["email"] != own["email"]]
+        answered = own | {"responseStatus": response}
+        return self.patch(calendar_id, event_id, attendees=[*others, answered])
+
+    def bin(self, calendar_id: str = "primary") -> list[dict[str, Any]]:
+        """The deleted events that can be restored, with their details."""
+        return [event for event in self.events(calendar_id, with_deleted=True) if event["status"] == "cancelled"]
+
+    def restore(self, event_id: str, calendar_id: str = "primary") -> dict[str, Any]:
+        """Takes an event out of the bin, as it was; ValueError if it is not there, 404 if it is gone for good."""
+        if self.event(event_id, calendar_id)["status"] != "cancelled":
+            raise ValueError(f"not in the bin: {event_id}")
+        return self.patch(calendar_id, event_id, status="confirmed")
 
     def _pages(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []

@@ -167,6 +167,11 @@ class Push:
                 channel.due = True
                 self._put(_Message(time.monotonic() + self.delay, next(self._order), channel, "exists"))
 
+    def forget(self, calendar_id: str) -> None:
+        """The calendar is gone, and its channels with it. Called under the lock."""
+        for channel in [channel for channel in self._channels.values() if channel.calendar_id == calendar_id]:
+            del self._channels[channel.id]
+
     # What tests call.
 
     def channels(self) -> list[Channel]:

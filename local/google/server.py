@@ -15,6 +15,7 @@ from local.google.calendar import Calendar, Calendars, Entry
 from local.google.calendar_api import CalendarApi
 from local.google.discovery import bundled
 from local.google.event_list import Listings
+from local.google.events import Events
 from local.google.faults import Faults
 from local.google.gateway import Gateway, RecordedRequest
 from local.google.oauth import OAuthPages
@@ -51,7 +52,8 @@ class GoogleSimulator:
         self.listings = Listings(now, self.behaviour)
         self._calendars = Calendars(now, self.behaviour, self.push.changed)
         self._faults = Faults(self._lock)
-        handlers = CalendarApi(self._calendars, self.listings, self.push).handlers
+        self._events = Events(self._calendars, self.behaviour)
+        handlers = CalendarApi(self._calendars, self._events, self.listings, self.push, self.behaviour).handlers
         self._gateway = Gateway(bundled("calendar.v3"), handlers, self.accounts, self._faults, self._lock, now)
         pages = OAuthPages(self.accounts, self.signer)
         order = random.Random(seed)  # noqa: S311 - an order, no secret
@@ -120,6 +122,12 @@ class GoogleSimulator:
         with self._lock:
             self._calendars.set_role(email, calendar_id, access_role)
 
+    def delete_calendar(self, calendar_id: str) -> None:
+        """A secondary calendar is deleted for good: 404 for everybody, gone from all lists, its channels dead."""
+        with self._lock:
+            self._calendars.remove(calendar_id)
+            self.push.forget(calendar_id)
+
     def set_time_zone(self, calendar_id: str, time_zone: str) -> None:
         """The calendar's zone, in which all its times are written from now on."""
         with self._lock:
@@ -153,13 +161,17 @@ class GoogleSimulator:
     def receive_event(
         self, email: str, organizer: str, calendar_id: str | None = None, **fields: Any
     ) -> dict[str, Any]:
-        """Puts an event into the calendar that the account does not organize: an invitation, or one from Gmail."""
+        """Puts an event into the calendar that no client can create: an invitation by mail, one from Gmail, a birthday.
+
+        With the `iCalUID` of an earlier one it changes that: the given fields, as the organizer would, with
+        ``status="cancelled"`` to cancel it. `organizer` is the account itself for a birthday.
+        """
         with self._lock:
             account = self.accounts.get(email)
             if account is None:
                 raise ValueError(f"no account {email}")
             calendar, _ = self._calendars.find(account, calendar_id or email)
-            return self._calendars.insert(calendar, account, fields, organizer={"email": organizer}).resource
+            return self._events.receive(calendar, account, fields, organizer).resource
 
     def remove_app_access(self, email: str, client_id: str) -> None:
         """The person removes the app in their account's security settings: all of the project's tokens die."""
@@ -210,6 +222,19 @@ class GoogleSimulator:
         """Deleted events vanish: no delta names them any more, and their ids answer 404, but stay used."""
         with self._lock:
             self._calendars.evict_tombstones(calendar_id)
+
+    def hide_events(self, calendar_id: str, *event_ids: str) -> None:
+        """Clients get 404 for these events, and listings leave them out, though they exist: a replica that lags.
+
+        A change that a delta should have shown meanwhile is lost. People see them all the time.
+        """
+        with self._lock:
+            self._calendars.hide(calendar_id, event_ids)
+
+    def show_events(self, calendar_id: str, *event_ids: str) -> None:
+        """Ends `hide_events` for these events; for all of the calendar if none is named. No event counts as changed."""
+        with self._lock:
+            self._calendars.show(calendar_id, event_ids)
 
     # What was asked.
 

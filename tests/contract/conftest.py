@@ -1,7 +1,7 @@
 """Contract suites describe a vendor's behaviour and run on our simulation of it, or on the real thing.
 
-pytest tests/contract/test_google_calendar.py                      the simulated Google
-pytest tests/contract/test_google_calendar.py --google=real -s     the real one; without credentials, says which
+pytest tests/contract                    the simulated Google
+make conformance                         the real one; without credentials, says which are needed
 """
 
 from collections.abc import Iterator

@@ -41,16 +41,17 @@ CONFORMANCE = {
     "GOOGLE_CONFORMANCE_CALENDAR_ID": "a calendar that its account may write to, best one made for this",
 }
 CLIENT_ID, CLIENT_SECRET, REDIRECT = "contract-client", "contract-secret", "http://localhost:1/oauth/callback"
-ACCOUNT = "anna@example.com"
+ACCOUNT, GUEST = "anna@example.com", "bert@example.com"
 
 
 @dataclass
 class Target:
-    """`api` is the client's Calendar resource; `simulator` None: the real Google."""
+    """`api` is the client's Calendar resource; `simulator` None: the real Google. `guest_api`: another account's."""
 
     api: Any
     calendar_id: str
     simulator: GoogleSimulator | None = None
+    guest_api: Any = None
     made: list[str] = field(default_factory=list)
 
     @property
@@ -59,6 +60,11 @@ class Target:
         if self.simulator is None:
             pytest.skip("needs a switch that only the simulated Google has")
         return self.simulator
+
+    @property
+    def guest(self) -> "Target":
+        """The primary calendar of `GUEST`, in that account's eyes. The real Google would need a second person."""
+        return Target(self.guest_api, "primary", self.simulated)
 
     def begin(self) -> None:
         if self.simulator is not None:
@@ -137,6 +143,23 @@ def refusal(error: HttpError) -> tuple[int, str]:
     return error.resp.status, json.loads(error.content)["error"]["errors"][0]["reason"]
 
 
+def saw(google: Target, what: str, value: Any) -> bool:
+    """On the real Google prints an open point's answer; True on the simulator, where it is asserted."""
+    if google.simulator is None:
+        print(f"OPEN POINT {what}: {value}")  # noqa: T201 - that is the result; shown with pytest -s
+    return google.simulator is not None
+
+
+def refused(call: Any) -> tuple[int, str]:
+    with pytest.raises(HttpError) as caught:
+        call()
+    return refusal(caught.value)
+
+
+def ids(items: list[dict[str, Any]]) -> list[str]:
+    return [item["id"] for item in items]
+
+
 def calendar_client(credentials: Credentials, root_url: str) -> Any:
     """Google's client on its bundled document: `api_endpoint` would not reach its batch requests."""
     folder = pathlib.Path(googleapiclient.__file__).parent / "discovery_cache" / "documents"
@@ -174,16 +197,22 @@ def exchange(google_url: str, redirect: str, **more: str) -> requests.Response:
 def simulated_target() -> Iterator[Target]:
     with GoogleSimulator() as simulator:
         simulator.add_account(ACCOUNT, "Anna", "Europe/Berlin")
+        simulator.add_account(GUEST, "Bert", "Europe/London")
         simulator.add_oauth_client(CLIENT_ID, CLIENT_SECRET, [REDIRECT])
-        tokens = exchange(simulator.url, consent(ACCOUNT, authorization_url(simulator.url))).json()
-        credentials = Credentials(
-            None,
-            refresh_token=tokens["refresh_token"],
-            token_uri=f"{simulator.url}/token",
-            client_id=CLIENT_ID,
-            client_secret=CLIENT_SECRET,
-        )
-        yield Target(calendar_client(credentials, f"{simulator.url}/"), "primary", simulator)
+        apis = [_signed_in(simulator, email) for email in (ACCOUNT, GUEST)]
+        yield Target(apis[0], "primary", simulator, apis[1])
+
+
+def _signed_in(simulator: GoogleSimulator, email: str) -> Any:
+    tokens = exchange(simulator.url, consent(email, authorization_url(simulator.url))).json()
+    credentials = Credentials(
+        None,
+        refresh_token=tokens["refresh_token"],
+        token_uri=f"{simulator.url}/token",
+        client_id=CLIENT_ID,
+        client_secret=CLIENT_SECRET,
+    )
+    return calendar_client(credentials, f"{simulator.url}/")
 
 
 def what_is_missing() -> str | None:

@@ -7,26 +7,9 @@ from typing import Any
 import pytest
 from googleapiclient.errors import HttpError
 
-from tests.contract.google_target import ACCOUNT, Target, an_hour, new_id, refusal, with_etag
+from tests.contract.google_target import ACCOUNT, Target, an_hour, ids, new_id, refusal, refused, saw, with_etag
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-
-
-def saw(google: Target, what: str, value: Any) -> bool:
-    """On the real Google prints an open point's answer; True on the simulator, where it is asserted."""
-    if google.simulator is None:
-        print(f"OPEN POINT {what}: {value}")  # noqa: T201 - that is the result; shown with pytest -s
-    return google.simulator is not None
-
-
-def refused(call: Any) -> tuple[int, str]:
-    with pytest.raises(HttpError) as caught:
-        call()
-    return refusal(caught.value)
-
-
-def ids(items: list[dict[str, Any]]) -> list[str]:
-    return [item["id"] for item in items]
 
 
 class TestIds:
@@ -690,35 +673,6 @@ class TestAccess:
         google.simulated.expire_access_tokens()
         google.listing()
         assert [request.status for request in google.simulated.requests] == [401, 200, 200]
-
-
-class TestWatch:
-    def channel(self, **fields: Any) -> dict[str, Any]:
-        return {"id": new_id(), "type": "web_hook", "address": "https://example.com/hook"} | fields
-
-    @pytest.mark.open_point
-    def test_google_has_its_own_limit_for_a_channels_life(self, google: Target) -> None:
-        """Seven days by default; the maximum is not documented, the simulator's is a switch."""
-        google.simulated.push.paused = True
-        watch = google.api.events().watch
-        year = str(365 * 86400)
-        answer = watch(calendarId=google.calendar_id, body=self.channel(params={"ttl": year})).execute()
-        lifetime = int(answer["expiration"]) / 1000 - dt.datetime.now(dt.UTC).timestamp()
-        if saw(google, "longest channel, in seconds", lifetime):
-            assert lifetime == pytest.approx(30 * 86400, abs=60)
-        stop = {"id": answer["id"], "resourceId": answer["resourceId"]}
-        assert not google.api.channels().stop(body=stop).execute()
-        google.simulated.push.resume()
-
-    @pytest.mark.parametrize(
-        "fields",
-        [{"id": "c" * 65}, {"token": "t" * 257}, {"address": "http://example.com/hook"}, {"type": "pigeon"}],
-        ids=["long id", "long token", "no https", "unknown type"],
-    )
-    def test_a_channel_that_breaks_the_rules_is_refused(self, google: Target, fields: dict[str, Any]) -> None:
-        """64 characters of id, 256 of token, HTTPS, web_hook."""
-        watch = google.api.events().watch(calendarId=google.calendar_id, body=self.channel(**fields))
-        assert refused(watch.execute)[0] == 400
 
 
 @pytest.mark.open_point
