@@ -1,4 +1,4 @@
-"""Firestore trigger: a studio's appointment or user was written."""
+"""Firestore trigger: a studio was written, or one of its appointments, users or questions in the inbox."""
 
 import logging
 from typing import Any
@@ -8,7 +8,7 @@ import functions_framework
 
 from shared import http, wiring
 from shared.adapters.firestore_event import read_document_event
-from shared.services.studio_changes import appointment_written, user_written
+from shared.services.studio_changes import appointment_written, inbox_written, studio_written, user_written
 
 log = logging.getLogger(__name__)
 parts = wiring.start(*wiring.FOR_STORE, *wiring.FOR_TASKS, "STUDIO_CHANGED_URL", "TRIGGER_SERVICE_ACCOUNT")
@@ -26,6 +26,8 @@ def studio_changed(event: Any) -> None:
         raise http.BadRequestError(str(error)) from None
     store, tasks, clock = parts.store, parts.tasks, parts.clock
     match write.path.split("/"):
+        case ["studios", studio_id]:
+            concerned = studio_written(studio_id, write.before, write.after, store=store, tasks=tasks, clock=clock)
         case ["studios", studio_id, "appointments", appointment_id]:
             at = write.written_at or clock.now()
             concerned = appointment_written(
@@ -34,6 +36,10 @@ def studio_changed(event: Any) -> None:
         case ["studios", studio_id, "users", user_id]:
             concerned = user_written(
                 studio_id, user_id, write.before, write.after, store=store, tasks=tasks, clock=clock
+            )
+        case ["studios", studio_id, "inbox", item_id]:
+            concerned = inbox_written(
+                studio_id, item_id, write.before, write.after, store=store, tasks=tasks, clock=clock
             )
         case _:
             concerned = 0

@@ -21,6 +21,18 @@ class FrontEnd:
     def make_studio(self, **fields: Any) -> None:
         self._studio.set({"name": self.studio_id, "edition": "professional", "time_zone": "Europe/Berlin", **fields})
 
+    def studio(self) -> dict[str, Any] | None:
+        found: dict[str, Any] | None = self._studio.get().to_dict()
+        return found
+
+    def set_studio(self, **fields: Any) -> None:
+        """Change settings of the studio; names may be dotted: ``**{"sync.enabled": False}``."""
+        self._studio.update(fields)
+
+    def erase_studio(self) -> None:
+        """The document only: what lies below it stays."""
+        self._studio.delete()
+
     def add_user(self, user_id: str, email: str, **sync: Any) -> None:
         """A schedulable user; `sync` are settings such as ``two_way_appointments=True``."""
         settings = {"enabled": True, **sync}
@@ -30,6 +42,9 @@ class FrontEnd:
     def set_up(self, user_id: str, **sync: Any) -> None:
         """Change settings of a user."""
         self._studio.collection("users").document(user_id).update({f"sync.{key}": sync[key] for key in sync})
+
+    def erase_user(self, user_id: str) -> None:
+        self._studio.collection("users").document(user_id).delete()
 
     def user(self, user_id: str) -> dict[str, Any]:
         return self._studio.collection("users").document(user_id).get().to_dict() or {}
@@ -64,6 +79,14 @@ class FrontEnd:
 
     def appointments(self) -> dict[str, dict[str, Any]]:
         return {found.id: found.to_dict() or {} for found in self._studio.collection("appointments").stream()}
+
+    def inbox(self) -> dict[str, dict[str, Any]]:
+        """The questions that wait for a person, and those that were answered."""
+        return {found.id: found.to_dict() or {} for found in self._studio.collection("inbox").stream()}
+
+    def answer(self, item_id: str, answer: str) -> None:
+        """Answer a question of the inbox."""
+        self._studio.collection("inbox").document(item_id).update({"answer": answer})
 
 
 def give_consent(wiring: Wiring, studio_id: str, user_id: str, email: str, redirect_uri: str) -> Connected:

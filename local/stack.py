@@ -46,10 +46,12 @@ TASKS_CALLER = "tasks@studio-sync.local"
 SCHEDULER_CALLER = "scheduler@studio-sync.local"
 TRIGGER_CALLER = "trigger@studio-sync.local"
 
-# Which documents Firestore tells us of. Infrastructure has the same two.
+# Which documents Firestore tells us of. Infrastructure has the same four.
 TRIGGERS = {
+    "studios": "studios/{studio}",
     "appointments": "studios/{studio}/appointments/{appointment}",
     "users": "studios/{studio}/users/{user}",
+    "inbox": "studios/{studio}/inbox/{item}",
 }
 
 START_SECONDS = 60

@@ -4,14 +4,23 @@ Every method may raise `Unavailable` when the other side does not answer; what e
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
-from shared.domain.connection import Account, CalendarChoice, Connection, LogEntry, OutboxEntry, Parked
+from shared.domain.connection import (
+    Account,
+    CalendarChoice,
+    Channel,
+    Connection,
+    LogEntry,
+    OutboxEntry,
+    Parked,
+)
 from shared.domain.errors import SyncError
 from shared.domain.event import CalendarWrite, Event
+from shared.domain.inbox import InboxItem
 from shared.domain.link import Link
 
 _Value = TypeVar("_Value")
@@ -70,7 +79,7 @@ class Calendar(Protocol):
         ...
 
     def get(self, event_ids: Sequence[str]) -> list[Event]:
-        """The events as they are now, in the order asked for; one that cannot be found is given as deleted."""
+        """The events as they are now, in the order asked for; one that cannot be found is given as `missing`."""
         ...
 
     def write(self, writes: Sequence[CalendarWrite]) -> list[Event | SyncError]:
@@ -85,6 +94,10 @@ class Calendar(Protocol):
         """Ask for a push channel; None if this calendar cannot be watched."""
         ...
 
+    def unwatch(self, channel: Channel) -> None:
+        """End a push channel; one that is not there any more is fine."""
+        ...
+
 
 class Calendars(Protocol):
     def open(self, connection_id: str, connection: Connection) -> Calendar:
@@ -93,6 +106,10 @@ class Calendars(Protocol):
 
     def writable(self, refresh_token: str) -> tuple[CalendarChoice, ...]:
         """The calendars that an account may write to, the primary one first."""
+        ...
+
+    def writable_by(self, account_id: str) -> tuple[CalendarChoice, ...]:
+        """The same, for an account whose access is kept."""
         ...
 
 
@@ -152,7 +169,8 @@ class Tasks(Protocol):
 class StudioWrite(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of one appointment document; ``None`` removes a field. No `version`: it must not exist yet.
 
-    `join` is added to ``user_ids``. ``updated_at`` is set to the server's time with every write.
+    `join` is added to ``user_ids``, `leave` is taken from them. ``updated_at`` is set to the server's time with every
+    write.
     """
 
     studio_id: str
@@ -160,6 +178,15 @@ class StudioWrite(msgspec.Struct, frozen=True, kw_only=True):
     version: Version | None
     fields: dict[str, Any]
     join: str | None = None
+    leave: str | None = None
+
+
+class InboxWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """Fields of one inbox document, which is made if it is not there; fields that are not named stay."""
+
+    studio_id: str
+    item_id: str
+    fields: dict[str, Any]
 
 
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
@@ -169,6 +196,7 @@ class Settlement(msgspec.Struct, frozen=True, kw_only=True):
     studio: StudioWrite | None = None
     park: tuple[str, Parked] | None = None
     unpark: tuple[str, ...] = ()
+    inbox: tuple[InboxWrite, ...] = ()
 
 
 class RunLog(msgspec.Struct, frozen=True, kw_only=True):
@@ -217,6 +245,18 @@ class Store(Protocol):
         """User id to the id of the user's active connection, for those who have one."""
         ...
 
+    def connections_of_user(self, studio_id: str, user_id: str) -> dict[str, Stored[Connection]]:
+        """Every connection that a user has or had, by id."""
+        ...
+
+    def connections_of_studio(self, studio_id: str) -> Iterator[str]:
+        """The ids of a studio's connections, read page by page as they are asked for."""
+        ...
+
+    def inbox(self, studio_id: str, item_ids: Sequence[str]) -> dict[str, InboxItem]:
+        """Questions to persons, by id."""
+        ...
+
     def outbox(self, connection_id: str, limit: int) -> list[Stored[OutboxEntry]]: ...
 
     def put_outbox(self, entries: Sequence[tuple[str, str, OutboxEntry]]) -> None:
@@ -235,8 +275,26 @@ class Store(Protocol):
 
     def all_links(self, connection_id: str) -> dict[str, Link]: ...
 
+    def upcoming_pairs(self, connection_id: str, now: dt.datetime) -> int:
+        """How many pairs end after `now`; counted where they are stored, not read."""
+        ...
+
+    def links_of_colleagues(self, studio_id: str, organizers: Mapping[str, str]) -> dict[str, str]:
+        """Event id to appointment id, where an event (id to organizer's calendar id) is paired in the organizer's own
+        connection of the same studio. A guest's copy has the id of the organizer's event.
+        """
+        ...
+
     def parked(self, connection_id: str) -> dict[str, str | None]:
         """Ids of the items parked, each with the id of its event where it has one."""
+        ...
+
+    def parked_item(self, connection_id: str, item_id: str) -> Parked | None:
+        """One parked item, with its reason."""
+        ...
+
+    def outbox_entry(self, connection_id: str, item_id: str) -> OutboxEntry | None:
+        """One entry of the outbox."""
         ...
 
     def appointments(self, studio_id: str, appointment_ids: Sequence[str]) -> dict[str, Stored[Document]]: ...
@@ -244,7 +302,11 @@ class Store(Protocol):
     def appointments_of_user(
         self, studio_id: str, user_id: str, ends_after: dt.datetime
     ) -> dict[str, Stored[Document]]:
-        """Every appointment assigned to a user that ends after an instant, cancelled ones included."""
+        """Every appointment assigned to a user that ends after an instant, or that repeats; cancelled ones included."""
+        ...
+
+    def appointments_changed(self, studio_id: str, since: dt.datetime) -> dict[str, Stored[Document]]:
+        """Every appointment of a studio whose ``updated_at`` is `since` or later."""
         ...
 
     def client_names(self, studio_id: str, client_ids: Sequence[str]) -> dict[str, str]:
@@ -276,6 +338,8 @@ class Store(Protocol):
 
     def save_connection(self, connection_id: str, connection: Connection) -> Connection:
         """Make a connection, or revive it with its pairs if it was there before; gives it as it now is.
+
+        Revived, it keeps what it knows of the calendar, and compares everything on both sides first.
 
         The user's document is pointed at it in the same step.
         """

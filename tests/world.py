@@ -20,9 +20,10 @@ from local.firestore_emulator import FirestoreEmulator
 from local.google.server import GoogleSimulator
 from local.people import FrontEnd, give_consent, google_time
 from local.secret_manager import LocalSecretManager
+from shared.adapters.firestore_documents import plain
 from shared.config import Settings
 from shared.domain.connection import Connection
-from shared.services.studio_changes import appointment_written, user_written
+from shared.services.studio_changes import appointment_written, inbox_written, studio_written, user_written
 from shared.services.sync_calendar import Outcome, sync_calendar
 from shared.services.wishes import wish
 from shared.wiring import QUEUES, Wiring
@@ -125,6 +126,25 @@ class World:
         store, tasks = self.wiring.store, self.wiring.tasks
         user_written(STUDIO, user_id, before, self.front_end.user(user_id), store=store, tasks=tasks, clock=self.clock)
 
+    def erase_user(self, user_id: str) -> None:
+        before = self.front_end.user(user_id)
+        self.front_end.erase_user(user_id)
+        store, tasks = self.wiring.store, self.wiring.tasks
+        user_written(STUDIO, user_id, before, None, store=store, tasks=tasks, clock=self.clock)
+
+    def set_studio(self, **fields: Any) -> None:
+        self._studio_written(lambda: self.front_end.set_studio(**fields))
+
+    def erase_studio(self) -> None:
+        self._studio_written(self.front_end.erase_studio)
+
+    def answer(self, item_id: str, answer: str) -> None:
+        # With times as the trigger has them, not as Firestore's client does.
+        before = plain(self.front_end.inbox()[item_id])
+        self.front_end.answer(item_id, answer)
+        after, store, tasks = plain(self.front_end.inbox()[item_id]), self.wiring.store, self.wiring.tasks
+        inbox_written(STUDIO, item_id, before, after, store=store, tasks=tasks, clock=self.clock)
+
     def types(self, user_id: str, **event: Any) -> str:
         """Somebody enters an event in Google's own page; gives its id."""
         return str(self.person(user_id).insert(**event)["id"])
@@ -171,6 +191,9 @@ class World:
 
     def appointments(self) -> dict[str, dict[str, Any]]:
         return self.front_end.appointments()
+
+    def inbox(self) -> dict[str, dict[str, Any]]:
+        return self.front_end.inbox()
 
     def below(self, user_id: str, collection: str) -> dict[str, dict[str, Any]]:
         """Documents below the user's connection."""
@@ -221,6 +244,12 @@ class World:
         before = self.front_end.appointment(appointment_id)
         write()
         self.trigger(appointment_id, before)
+
+    def _studio_written(self, write: Callable[[], None]) -> None:
+        before = self.front_end.studio()
+        write()
+        after, store, tasks = self.front_end.studio(), self.wiring.store, self.wiring.tasks
+        studio_written(STUDIO, before, after, store=store, tasks=tasks, clock=self.clock)
 
     def _environment(self) -> dict[str, str]:
         google = self.cloud.google.url

@@ -18,7 +18,7 @@ from googleapiclient.errors import BatchError, HttpError
 
 from shared.adapters.google_event import FIELDS, event_body, read_event
 from shared.adapters.google_oauth import GoogleAccounts, token_errors
-from shared.domain.connection import CalendarChoice, Connection
+from shared.domain.connection import CalendarChoice, Channel, Connection
 from shared.domain.content import UNITS
 from shared.domain.errors import (
     AccessLost,
@@ -45,6 +45,10 @@ PAGE = 2_500
 BATCH = 50
 # How long to leave an account alone that has hit Google's limits against abuse ("stop for hours").
 ANTI_ABUSE_PAUSE = dt.timedelta(hours=2)
+# All that is ever listed. The other types (birthdays, working locations, focus times, entries made from mails) are
+# nobody's appointments and take few changes from outside: they never sync. Listings and changes ask for the same types:
+# with a sync token every parameter must be as it was in the listing that began it, or what comes is undefined.
+EVENT_TYPES = ["default", "outOfOffice"]
 
 _LIST_FIELDS = f"items({FIELDS}),nextPageToken,nextSyncToken,timeZone"
 
@@ -68,11 +72,17 @@ class GoogleCalendars:
         )
 
     def writable(self, refresh_token: str) -> tuple[CalendarChoice, ...]:
+        return self._writable(self._accounts.authorized_by(refresh_token))
+
+    def writable_by(self, account_id: str) -> tuple[CalendarChoice, ...]:
+        return self._writable(self._accounts.authorized(account_id))
+
+    def _writable(self, http: Any) -> tuple[CalendarChoice, ...]:
         request = self._service.calendarList().list(
             minAccessRole="writer", maxResults=250, fields="items(id,summary,summaryOverride,timeZone,primary)"
         )
         with _call_errors():
-            items = request.execute(http=self._accounts.authorized_by(refresh_token)).get("items", [])
+            items = request.execute(http=http).get("items", [])
         choices = [
             CalendarChoice(
                 id=entry["id"],
@@ -106,6 +116,7 @@ class GoogleCalendar:
         push_address: str,
     ) -> None:
         self._events = service.events()
+        self._channels = service.channels()
         self._new_batch: Callable[..., Any] = service.new_batch_http_request
         self._accounts = accounts
         self._connection_id = connection_id
@@ -125,7 +136,10 @@ class GoogleCalendar:
         ]
         found = []
         for event_id, outcome in zip(event_ids, self._send(requests), strict=True):
-            if isinstance(outcome, HttpError) and outcome.status_code in {404, 410}:
+            if isinstance(outcome, HttpError) and outcome.status_code == 404:  # noqa: PLR2004 - not found
+                # Google asks to try again after a 404: only a 410, or a cancelled event, says that it was deleted.
+                found.append(Event(id=event_id, missing=True))
+            elif isinstance(outcome, HttpError) and outcome.status_code == 410:  # noqa: PLR2004 - deleted
                 found.append(Event(id=event_id))
             elif isinstance(outcome, HttpError):
                 raise _error(outcome)
@@ -152,10 +166,31 @@ class GoogleCalendar:
         expires_at = dt.datetime.fromtimestamp(int(channel["expiration"]) / 1000, dt.UTC)
         return Watch(str(channel["resourceId"]), expires_at)
 
+    def unwatch(self, channel: Channel) -> None:
+        if channel.resource_id is None:
+            # Asked for, and no answer was ever stored: Google stops a channel by both ids only, so it has to expire.
+            return
+        request = self._channels.stop(body={"id": channel.id, "resourceId": channel.resource_id})
+        try:
+            self._with_access(lambda http: request.execute(http=http))
+        except HttpError as error:
+            if error.status_code in {404, 410}:  # Stopped or expired already, or never made.
+                return
+            if not isinstance(known := _error(error), Park):
+                raise known from None
+            # Refused for good. It ends by itself in some days, and what it says until then is known to be nobody's.
+            extra = {"connection": self._connection_id, "status": error.status_code, "reason": _reason(error)}
+            log.warning("a push channel could not be stopped", extra=extra)
+
     def _list(self, **place: Any) -> EventPage:
-        # Everything but the place is the same for listings and changes: Google refuses a token for other parameters.
+        # Everything but the place is the same for listings and changes: a token is good for the same parameters only.
         request = self._events.list(
-            calendarId=self._calendar_id, maxResults=PAGE, singleEvents=False, fields=_LIST_FIELDS, **place
+            calendarId=self._calendar_id,
+            maxResults=PAGE,
+            singleEvents=False,
+            eventTypes=EVENT_TYPES,
+            fields=_LIST_FIELDS,
+            **place,
         )
         try:
             answer = self._with_access(lambda http: request.execute(http=http))
@@ -226,7 +261,7 @@ class GoogleCalendar:
     def _outcome(self, write: CalendarWrite, outcome: Any) -> Event | SyncError:
         if not isinstance(outcome, HttpError):
             return Event(id=write.event_id) if isinstance(write, Delete) else read_event(outcome, self._connection_id)
-        if isinstance(write, Delete) and outcome.status_code in {404, 410}:
+        if isinstance(write, Delete) and outcome.status_code == 410:  # noqa: PLR2004 - deleted already
             return Event(id=write.event_id)
         if isinstance(write, Insert) and outcome.status_code == 404:  # noqa: PLR2004 - what else could be missing
             raise CalendarGone("the calendar was not found")

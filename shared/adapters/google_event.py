@@ -1,7 +1,7 @@
 """Google's event resource to and from ours. The only place that knows how Google spells an entry."""
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from shared.domain.content import AllDay, Content, Timed, Unit, When
@@ -16,7 +16,8 @@ SEAL_PROPERTY = "studioSync"
 # All that we read of an event, and all that Google is asked for.
 FIELDS = (
     "id,etag,status,updated,iCalUID,summary,description,location,start,end,transparency,visibility,recurrence,"
-    f"recurringEventId,originalStartTime,extendedProperties/private/{SEAL_PROPERTY}"
+    "recurringEventId,originalStartTime,eventType,organizer(email,self),attendees(self,responseStatus),"
+    f"extendedProperties/private/{SEAL_PROPERTY}"
 )
 
 
@@ -24,11 +25,14 @@ def read_event(resource: Mapping[str, Any], connection_id: str) -> Event:
     """An event resource as an `Event`; what cannot be taken over says so in `unfit`, it is never guessed at."""
     event_id = str(resource["id"])
     etag = str(resource.get("etag", ""))
+    kind = str(resource.get("eventType", "default"))
     if resource.get("status") == "cancelled":
-        return Event(id=event_id, etag=etag)
+        # Google guarantees the id and nothing else, though it may say more: a deletion is never more than that.
+        return Event(id=event_id, etag=etag, kind=kind)
     private = resource.get("extendedProperties", {}).get("private", {})
     sealed = read_seal(str(private.get(SEAL_PROPERTY, "")), connection_id, event_id)
     content, unfit, detail = _content(resource)
+    organizer = resource.get("organizer", {})
     return Event(
         id=event_id,
         etag=etag,
@@ -40,7 +44,17 @@ def read_event(resource: Mapping[str, Any], connection_id: str) -> Event:
         updated=_instant(resource["updated"]) if "updated" in resource else None,
         appointment_id=None if sealed is None else sealed[0],
         seal=None if sealed is None else sealed[1],
+        kind=kind,
+        # An organizer is left out where only busy times are shown; what is not said to be another's is this calendar's.
+        own=not organizer or organizer.get("self") is True,
+        organizer=str(organizer.get("email", "")),
+        answer=_answer(resource.get("attendees", [])),
     )
+
+
+def _answer(attendees: Sequence[Mapping[str, Any]]) -> str:
+    """What the guest whose calendar this is has said; empty where none of the guests is."""
+    return next((str(one.get("responseStatus", "")) for one in attendees if one.get("self") is True), "")
 
 
 def _content(resource: Mapping[str, Any]) -> tuple[Content | None, Reason | None, str]:

@@ -61,9 +61,18 @@ class Channel(msgspec.Struct, frozen=True, kw_only=True):
     retry_at: dt.datetime | None = None
 
 
+class Reading(msgspec.Struct, frozen=True, kw_only=True):
+    """What a full listing of the calendar took in: a setting that has changed since asks for another one."""
+
+    two_way: bool = False
+    tentative: bool = False
+    private_details: bool = False
+
+
 class Populate(msgspec.Struct, frozen=True, kw_only=True):
-    """How far a populate has come: first the calendar is listed (`page_token` goes on there), then appointments enter
-    it. `done` counts items settled, `total` those known so far.
+    """How far a full listing has come: first the calendar is listed (`page_token` goes on there), then appointments
+    enter it. `done` counts items settled, `total` those known so far. `baseline`: the calendar was not read before,
+    and what stands there is taken as it is. `reading` is what the listing was started with.
     """
 
     calendar: bool = False
@@ -73,6 +82,21 @@ class Populate(msgspec.Struct, frozen=True, kw_only=True):
     done: int = 0
     total: int = 0
     started_at: dt.datetime | None = None
+    baseline: bool = False
+    reading: Reading = Reading()
+
+
+class Taken(msgspec.Struct, frozen=True, kw_only=True):
+    """Deletions carried across, by the hour in which that was (``2026-05-20T10``): what the guard has let through."""
+
+    hours: dict[str, int] = msgspec.field(default_factory=dict)
+
+
+class Answered(msgspec.Struct, frozen=True, kw_only=True):
+    """The hold ids that a person approved and declined last, as far as they are carried out or under way."""
+
+    approved: str | None = None
+    declined: str | None = None
 
 
 class Populated(msgspec.Struct, frozen=True):
@@ -87,6 +111,12 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
 
     A document in Firestore whose fields are updated one by one; fields unknown here are kept. `not_before` is a pause
     that the provider asked for: wishes wait for its end.
+
+    `reading` is what the last full listing took in; None: the calendar has not been read. `read_since`: changes made in
+    the calendar before that time stay there. `listed_at` and `reconciled_at`: when everything, and the studio's
+    documents by ``updated_at``, were last compared. `taken`, `hold` and `answered` are the guard's: what it let
+    through, the question that is open, and the answers it has seen. `earlier` are the user's other connections;
+    `active_since` is when this one became the active one.
     """
 
     studio_id: str
@@ -110,6 +140,15 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
     populated: Populated = Populated()
     failures: int = 0
     parked: int = 0
+    reading: Reading | None = None
+    read_since: dt.datetime | None = None
+    listed_at: dt.datetime | None = None
+    reconciled_at: dt.datetime | None = None
+    taken: Taken = Taken()
+    hold: str | None = None
+    answered: Answered = Answered()
+    earlier: tuple[str, ...] = ()
+    active_since: dt.datetime | None = None
     schema_version: int = 1
 
     def held_by_another(self, holder: str, now: dt.datetime) -> bool:
@@ -123,16 +162,28 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
         return self.next_sync_at is not None and self.next_sync_at <= now
 
 
+# Why an entry is in the outbox: the studio wrote the appointment; a run left the item unfinished; a full listing did
+# not have the event (`unread`: the first listing after a time without reading); a person answered a question about it,
+# or approved or declined to carry out its deletion.
+Cause = Literal["written", "left", "missing", "unread", "answered", "approved", "declined"]
+
+
 class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
     """``outbox/{item_id}``: something to look at. Says that an item may have changed, never what it is now.
 
-    `at` is when the studio changed it; an entry with an `event_id` was left by a run, and says nothing of that.
+    Only where the `cause` is ``written``, `at` is when the studio changed it.
     """
 
     appointment_id: str | None = None
     event_id: str | None = None
     at: dt.datetime
     tries: int = 0
+    cause: Cause = "written"
+
+    @property
+    def changed_at(self) -> dt.datetime | None:
+        """When the studio changed the appointment, as far as this entry tells."""
+        return self.at if self.cause == "written" else None
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True):

@@ -12,9 +12,12 @@ from shared.domain.reasons import Reason
 class Event(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of a calendar.
 
-    `content` is None for a deleted entry, and for one that cannot be taken over, which then says why in `unfit`.
-    `appointment_id` and `seal` are set where the event carries a seal that was written for it. `original_start` tells
-    the occurrences of one series apart, which share their `ical_uid`.
+    `content` is None for a deleted entry, for one that was asked for by its id and not found (`missing`: that alone
+    proves nothing), and for one that cannot be taken over, which then says why in `unfit`. `appointment_id` and `seal`
+    are set where the event carries a seal that was written for it. `original_start` tells the occurrences of one series
+    apart, which share their `ical_uid`. `kind` is the provider's type of event, `organizer` the calendar that it
+    belongs to, `own` whether that is this one; `answer` is what this guest said: ``accepted``, ``tentative``,
+    ``declined``, ``needsAction``, or nothing.
     """
 
     id: str
@@ -27,10 +30,16 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     updated: dt.datetime | None = None
     appointment_id: str | None = None
     seal: Seal | None = None
+    kind: str = "default"
+    own: bool = True
+    organizer: str = ""
+    answer: str = ""
+    missing: bool = False
 
     @property
     def deleted(self) -> bool:
-        return self.content is None and self.unfit is None
+        """Whether the calendar says so: something that is merely not to be found is not deleted."""
+        return self.content is None and self.unfit is None and not self.missing
 
 
 class Insert(msgspec.Struct, frozen=True, kw_only=True):

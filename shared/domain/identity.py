@@ -50,6 +50,11 @@ def imported_appointment(studio_id: str, ical_uid: str, original_start: str = ""
     return "g" + digest("appointment", studio_id, ical_uid, original_start)[:25]
 
 
+def removal_question(connection_id: str, event_id: str) -> str:
+    """Id of the inbox item that asks about an event removed from one of several calendars: once for each event."""
+    return "removed-" + digest("removed", connection_id, event_id)[:26]
+
+
 def refresh_token_secret(provider: str, account_id: str) -> str:
     """Secret Manager id (letters, digits, dashes) of an account's refresh token."""
     return f"refresh-token-{provider}-{digest('secret', provider, account_id)[:26]}"

@@ -24,24 +24,51 @@ class Seal(msgspec.Struct, frozen=True):
     sent: dict[Unit, str]
 
 
+class Held(msgspec.Struct, frozen=True, kw_only=True):
+    """A deletion that waits for a person's word: which question it belongs to, on which side it happened, and the
+    event's etag when it was found.
+    """
+
+    id: str
+    side: Literal["studio", "calendar"]
+    etag: str = ""
+    at: dt.datetime
+
+
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """``connections/{connection}/links/{appointment_id}``.
 
-    While `state` is ``paired`` both columns are there. ``leaving`` is a pair whose event we are about to delete: the
-    calendar cannot say afterwards who deleted it. A ``gone`` link is a tombstone: it says that the pair was taken apart
-    knowingly, and expires at `expires_at`.
+    Unless `state` is ``gone``, both columns are there.
+
+    | state     | what it says                                                                                     |
+    |-----------|--------------------------------------------------------------------------------------------------|
+    | `paired`  | one entry on both sides                                                                          |
+    | `leaving` | its event is about to be deleted by us: the calendar cannot say afterwards who deleted it        |
+    | `removed` | a person deleted the event, and the appointment stays: it is entered again when the studio edits |
+    |           | it; `asked` names the question in the inbox, if somebody was asked                               |
+    | `gone`    | a tombstone until `expires_at`: taken apart knowingly, in the calendar if `gone_there`           |
+
+    `theirs`: the event is not ours to change (somebody else's, or an out-of-office entry); `colleagues`: it is a
+    guest's copy of an event that we keep for a colleague. `private_there`: it was made private in the calendar, so its
+    text stays there.
     """
 
     appointment_id: str
     event_id: str
     generation: int = 0
-    state: Literal["paired", "leaving", "gone"] = "paired"
+    state: Literal["paired", "leaving", "removed", "gone"] = "paired"
     studio: Content | None = None
     calendar: Content | None = None
     etag: str = ""
     seal: str = ""
     ends_at: dt.datetime | None = None
     expires_at: dt.datetime | None = None
+    theirs: bool = False
+    colleagues: bool = False
+    private_there: bool = False
+    held: Held | None = None
+    asked: str | None = None
+    gone_there: bool = False
 
     @property
     def paired(self) -> bool:
@@ -52,16 +79,22 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 TOMBSTONE_LIFE = dt.timedelta(days=30)
 
 
-def buried(link: Link, now: dt.datetime) -> Link:
-    """The link as a tombstone."""
-    return msgspec.structs.replace(
-        link, state="gone", studio=None, calendar=None, etag="", seal="", expires_at=now + TOMBSTONE_LIFE
+def buried(link: Link, now: dt.datetime, *, there: bool = False) -> Link:
+    """The link as a tombstone; `there`: because its event was deleted in the calendar."""
+    return Link(
+        appointment_id=link.appointment_id,
+        event_id=link.event_id,
+        generation=link.generation,
+        state="gone",
+        ends_at=link.ends_at,
+        expires_at=now + TOMBSTONE_LIFE,
+        gone_there=there,
     )
 
 
 def succeeded(link: Link, event_id: str, generation: int) -> Link:
     """The link with the event that took the place of a deleted one, in a run that died before it could say so."""
-    return msgspec.structs.replace(link, event_id=event_id, generation=generation, etag="", seal="")
+    return msgspec.structs.replace(link, event_id=event_id, generation=generation, etag="", seal="", state="paired")
 
 
 def new_seal(previous: str, content: Content, sent: frozenset[Unit], pending: Seal | None) -> Seal:

@@ -7,6 +7,8 @@
 | no             | yes              | calendar's goes to the studio                        |
 | yes            | yes, the same    | agreed                                               |
 | yes            | yes, another     | the studio's clash policy decides, the loser is kept |
+
+Units that are not ours to write (somebody else's event, a private text) only ever go to the studio.
 """
 
 from typing import Literal
@@ -65,10 +67,22 @@ def _cut(sent: str, stored: str) -> bool:
     return len(stored) >= CUT_FROM and len(stored) < len(sent) and sent.startswith(stored)
 
 
-def merge(studio: Content, calendar: Content, base: Base, winner: Side, *, two_way: bool = True) -> Merged:
+NOTHING: frozenset[Unit] = frozenset()
+
+
+def merge(
+    studio: Content,
+    calendar: Content,
+    base: Base,
+    winner: Side,
+    *,
+    two_way: bool = True,
+    frozen: frozenset[Unit] = NOTHING,
+) -> Merged:
     """Merge unit by unit; `winner` is the side that a true clash goes to.
 
-    Without `two_way` the calendar is a mirror: wherever it was changed, the studio's value goes back into it.
+    Without `two_way` the calendar is a mirror: wherever it was changed, the studio's value goes back into it. Units
+    that are `frozen` are not ours to write there: the studio keeps its edit to itself, a clash goes to the calendar.
     """
     to_studio: set[Unit] = set()
     to_calendar: set[Unit] = set()
@@ -83,6 +97,9 @@ def merge(studio: Content, calendar: Content, base: Base, winner: Side, *, two_w
                 to_calendar.add(unit)
             case (False, True) if two_way:
                 to_studio.add(unit)
+            case (True, True) if two_way and unit in frozen:
+                to_studio.add(unit)
+                lost.append(Lost(unit, "studio", normal(unit, studio)))
             case (_, True) if winner == "studio" or not two_way:
                 to_calendar.add(unit)
                 lost.append(Lost(unit, "calendar", normal(unit, calendar)))
@@ -91,6 +108,8 @@ def merge(studio: Content, calendar: Content, base: Base, winner: Side, *, two_w
                 lost.append(Lost(unit, "studio", normal(unit, studio)))
             case _:
                 _without_base(unit, studio, calendar, to_studio, to_calendar, lost, two_way=two_way)
+    to_calendar -= frozen
+    lost = [loser for loser in lost if loser.side == "studio" or loser.unit in to_calendar]
     return Merged(
         studio=with_units(studio, calendar, frozenset(to_studio)),
         calendar=with_units(calendar, studio, frozenset(to_calendar)),

@@ -1,6 +1,7 @@
 """What a plan is made of: items with all that is known of them, and operations with a reason. All data, no decision."""
 
 import datetime as dt
+from typing import Literal
 
 import msgspec
 
@@ -15,7 +16,12 @@ from shared.domain.settings import ClashPolicy
 
 
 class Rules(msgspec.Struct, frozen=True, kw_only=True):
-    """What `decide` must know of connection, studio and user."""
+    """What `decide` must know of connection, studio and user.
+
+    `read_since`: from when on changes in the calendar count. `calendar_populated` and `studio_populated`: when that
+    direction was populated last. `populating_calendar` and `populating_studio`: this run does so, as a person asked.
+    `active_since`: when this became the user's calendar.
+    """
 
     connection_id: str
     studio_id: str
@@ -23,10 +29,20 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     now: dt.datetime
     since: dt.datetime
     window_from: dt.datetime
-    calendar_populated: bool = False
-    studio_populated: bool = False
+    read_since: dt.datetime | None = None
+    active_since: dt.datetime | None = None
+    calendar_populated: dt.datetime | None = None
+    studio_populated: dt.datetime | None = None
+    populating_calendar: bool = False
+    populating_studio: bool = False
     two_way: bool = False
+    include_tentative: bool = False
+    private_details: bool = False
     clash_policy: ClashPolicy = "studio"
+
+
+# What a person said: about a held deletion, or about an event removed from one of several calendars.
+Verdict = Literal["approved", "declined", "take_off", "put_back"]
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -34,7 +50,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
 
     `event` is None where the calendar was not asked: then it is taken to be as last agreed, and the write, which is
     conditional on that, tells if it is not. `misfit` says why the document could not be read as an appointment.
-    `next_generation` is the first event id that is not known to be used up.
+    `next_generation` is the first event id that is not known to be used up. `unread`: the calendar was not read before,
+    so what is found there is taken as it is. `verdict` is a person's word on a deletion. `elsewhere`: the appointment
+    stands in an earlier calendar of this user; `colleagues`: the event is a guest's copy of one that we keep.
     """
 
     appointment_id: str
@@ -44,6 +62,10 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     misfit: Park | None = None
     changed_at: dt.datetime | None = None
     next_generation: int = 0
+    unread: bool = False
+    verdict: Verdict | None = None
+    elsewhere: bool = False
+    colleagues: bool = False
 
 
 class CreateAppointment(msgspec.Struct, frozen=True, kw_only=True):
@@ -54,11 +76,15 @@ class CreateAppointment(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UpdateAppointment(msgspec.Struct, frozen=True, kw_only=True):
-    """The given units of an appointment; refused (`Stale`) if the document has changed since it was read."""
+    """The given units of an appointment; refused (`Stale`) if the document has changed since it was read.
+
+    `join` adds this user to it, `leave` takes him off.
+    """
 
     content: Content
     units: frozenset[Unit]
     join: bool = False
+    leave: bool = False
 
 
 class CancelAppointment(msgspec.Struct, frozen=True):
@@ -73,7 +99,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 
     `link` is the agreement to record, with the calendar's column as we expect it; after a write to the calendar the
     provider's answer takes that place. None leaves the link as it is. `more`: this is only the first step, the item
-    is to be decided on again when it is stored.
+    is to be decided on again when it is stored. `doubt`: nothing can be decided before it is verified whether the event
+    is there.
     """
 
     item: Item
@@ -84,11 +111,19 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     lost: tuple[Lost, ...] = ()
     parked: Park | None = None
     more: bool = False
+    doubt: bool = False
 
     @property
     def tells(self) -> bool:
-        """Whether a person may want to find it in the log; everything else that is left alone goes unsaid."""
-        return self.writes or self.more or self.reason is Reason.REMOVED_FROM_ONE_OF_SEVERAL
+        """Whether anything is to be done; what is left alone goes unsaid (`why.py` says it to whoever asks)."""
+        return self.writes or self.more or self.doubt
+
+    @property
+    def takes_away(self) -> bool:
+        """Whether it carries a deletion across: what the guard counts. Leaving a user is no deletion."""
+        if isinstance(self.studio, CancelAppointment):
+            return True
+        return isinstance(self.calendar, Delete) and self.reason is Reason.CANCELLED_IN_STUDIO
 
     @property
     def writes(self) -> bool:

@@ -21,18 +21,39 @@ class Reason(enum.StrEnum):
     STUDIO_EDIT_BEATS_DELETION = "studio_edit_beats_deletion"
     MATCHED = "matched"
     JOINED = "joined"
+    RESTORED_IN_CALENDAR = "restored_in_calendar"
+    MIRRORED = "mirrored"
+    TAKEN_OFF = "taken_off"
+    PUT_BACK = "put_back"
+    BASELINE = "baseline"
     AGREED = "agreed"
     # Left alone
     REMOVED_FROM_ONE_OF_SEVERAL = "removed_from_one_of_several"
+    REMOVED_WHILE_UNREAD = "removed_while_unread"
+    HELD = "held"
+    NOT_FOUND = "not_found"
+    ANOTHERS = "anothers"
+    EVENT_TYPE = "event_type"
+    TENTATIVE = "tentative"
+    DECLINED = "declined"
+    ONE_WAY = "one_way"
+    IN_EARLIER_CALENDAR = "in_earlier_calendar"
+    NOT_ASSIGNED = "not_assigned"
+    OTHER_ENTRY = "other_entry"
     GONE_ON_BOTH = "gone_on_both"
     ENDED_BEFORE_WINDOW = "ended_before_window"
     UNCHANGED_SINCE_CONNECTED = "unchanged_since_connected"
+    NO_SUCH_APPOINTMENT = "no_such_appointment"
+    NO_SUCH_ENTRY = "no_such_entry"
+    # On its way
+    WAITING = "waiting"
     # Parked
     INVALID = "invalid"
     REPEATING = "repeating"
     REFUSED_BY_PROVIDER = "refused_by_provider"
     UNEXPECTED = "unexpected"
     # Why a connection does not sync
+    NOT_CONNECTED = "not_connected"
     ACCESS_LOST = "access_lost"
     FORBIDDEN = "forbidden"
     CALENDAR_GONE = "calendar_gone"
@@ -43,6 +64,7 @@ class Reason(enum.StrEnum):
     USER_OFF = "user_off"
     NOT_SCHEDULABLE = "not_schedulable"
     SWITCHED = "switched"
+    CALENDAR_TAKEN = "calendar_taken"
 
     @property
     def text(self) -> str:
@@ -61,20 +83,46 @@ _TEXT = {
     Reason.STUDIO_EDIT_BEATS_DELETION: "Deleted in the calendar but edited in the studio: entered again.",
     Reason.MATCHED: "The same entry stood on both sides: paired.",
     Reason.JOINED: "The appointment is in the studio already: this user was added to it.",
+    Reason.RESTORED_IN_CALENDAR: "Taken back out of the calendar's bin: reinstated in the studio.",
+    Reason.MIRRORED: "Deleted in the calendar, which only mirrors the studio: entered again.",
+    Reason.TAKEN_OFF: "Removed from one calendar, and a person said: take this user off.",
+    Reason.PUT_BACK: "A person decided to keep it: put back.",
+    Reason.BASELINE: "The calendar is read from now on: what stands there is taken as it is.",
     Reason.AGREED: "Both sides already hold the same.",
     Reason.REMOVED_FROM_ONE_OF_SEVERAL: (
-        "Removed from one calendar, but others are assigned too: the appointment stays. Take this user off it, or "
-        "edit it to enter it again."
+        "Removed from one calendar, but others are assigned too: the appointment stays, and the inbox asks what is to "
+        "become of it. Editing it enters it again."
     ),
+    Reason.REMOVED_WHILE_UNREAD: (
+        "Removed from the calendar while two-way was off: the appointment stays. Editing it enters it again."
+    ),
+    Reason.HELD: "Unusually many deletions within a day: this one waits for a person's word in the inbox.",
+    Reason.NOT_FOUND: "The calendar does not show it just now: nothing is concluded from that before it is verified.",
+    Reason.ANOTHERS: (
+        "Organised by somebody else, or a note of absence: changes come in from the calendar, none goes out."
+    ),
+    Reason.EVENT_TYPE: "Birthdays, focus time, working places and entries made from mails do not sync.",
+    Reason.TENTATIVE: "Tentative, or not answered yet: it comes in when confirmed, or if tentative ones are included.",
+    Reason.DECLINED: "The invitation was declined.",
+    Reason.ONE_WAY: "Two-way is off for this user: the calendar is not read.",
+    Reason.IN_EARLIER_CALENDAR: (
+        "It stands in the calendar that this user synced with before. Editing it moves it to the present one."
+    ),
+    Reason.NOT_ASSIGNED: "This user is not assigned to it: assign the user, and it is entered.",
+    Reason.OTHER_ENTRY: "Another entry of this calendar stands for the same appointment.",
     Reason.GONE_ON_BOTH: "Gone on both sides.",
     Reason.ENDED_BEFORE_WINDOW: "It ended before the time that is synced. Populate again to take in older entries.",
     Reason.UNCHANGED_SINCE_CONNECTED: (
         "It has not changed since the calendar was connected. Tick “populate” to take in what was there before."
     ),
+    Reason.NO_SUCH_APPOINTMENT: "The studio has no such appointment (any more): look up its id.",
+    Reason.NO_SUCH_ENTRY: "The calendar has no such entry (any more): look up its id, and whose calendar it is in.",
+    Reason.WAITING: "The next run carries it over: nothing needs to be done.",
     Reason.INVALID: "A field does not fit the contract: correct it, and it syncs.",
     Reason.REPEATING: "Repeating entries do not sync yet.",
     Reason.REFUSED_BY_PROVIDER: "The calendar refused it: change it, and it is tried again.",
     Reason.UNEXPECTED: "Something unexpected went wrong with this entry; our log has the details.",
+    Reason.NOT_CONNECTED: "This user has not connected a calendar yet: connect one in the user's settings.",
     Reason.ACCESS_LOST: "Google no longer lets us in: connect the account again.",
     Reason.FORBIDDEN: "The account may not change this calendar: choose another one, or ask its owner for access.",
     Reason.CALENDAR_GONE: "The calendar is not there any more: choose another one.",
@@ -84,5 +132,8 @@ _TEXT = {
     Reason.STUDIO_OFF: "The sync is turned off for the whole studio.",
     Reason.USER_OFF: "The sync is turned off for this user.",
     Reason.SWITCHED: "The user syncs with another calendar now; this one rests.",
+    Reason.CALENDAR_TAKEN: (
+        "The chosen calendar is kept in step for another user already, and would be doubled: choose one of your own."
+    ),
     Reason.NOT_SCHEDULABLE: "Only users who can be scheduled sync; rooms and other resources never do.",
 }

@@ -1,4 +1,4 @@
-"""What a write to a studio's document means for the sync: whom it concerns, and whether it is only our own echo."""
+"""What a write to a studio's appointment means for the sync: whom it concerns, and whether it is only our own echo."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,23 +38,3 @@ def _written_by(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
     if not isinstance(stamp, Mapping) or stamp == old.get("sync"):
         return None
     return str(stamp.get("connection")) if stamp.get("hash") == owned_hash(new) else None
-
-
-def user_wants_run(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None) -> bool:
-    """Whether a person changed something that the next run should know of: a setting, a box ticked, "sync now".
-
-    The backend's own writes (a box unticked, the state of the connection) ask for nothing.
-    """
-    old, new = before or {}, after or {}
-    if old.get("schedulable") != new.get("schedulable"):
-        return True
-    was, now = _sync(old), _sync(new)
-    for key in was.keys() | now.keys():
-        if was.get(key) != now.get(key) and not (key.startswith("populate_") and not now.get(key)):
-            return True
-    return False
-
-
-def _sync(document: Mapping[str, Any]) -> Mapping[str, Any]:
-    sync = document.get("sync")
-    return sync if isinstance(sync, Mapping) else {}

@@ -5,10 +5,13 @@ import datetime as dt
 import msgspec
 
 from shared.domain import contract, identity
-from shared.domain.connection import Account, Connection
+from shared.domain.connection import Account, CalendarChoice, Connection
+from shared.domain.errors import Forbidden, Park
+from shared.domain.reasons import Reason
 from shared.domain.settings import Studio, User
 from shared.ports import Calendars, Clock, Consent, Secrets, Store, Tasks
-from shared.services.wishes import sync_task
+from shared.services.run import Run
+from shared.services.wishes import sync_task, wish
 
 CALENDAR_SCOPES = (
     "https://www.googleapis.com/auth/calendar.events",
@@ -86,21 +89,76 @@ def connect(
             "Disconnect it there first, or use another account."
         )
     secrets.put(secret, grant.refresh_token)
+    connection_id, earlier = _activate(
+        studio_id, user_id, grant.account_id, chosen, studio, store=store, tasks=tasks, clock=clock
+    )
+    for other in earlier:
+        wish(other, store, tasks, clock)  # To find out that the user syncs with another calendar now, and to rest.
+    return Connected(connection_id, grant.account_email, chosen.id)
+
+
+def switch_calendar(run: Run, studio: Studio, calendar_id: str) -> None:
+    """Tie the user to another calendar of the same account. The run's own connection is to rest then, with its pairs.
+
+    Raises:
+        Forbidden: the account cannot write to that calendar.
+        Park: another user's calendar.
+    """
+    connection, ports = run.connection, run.ports
+    choices = ports.calendars.writable_by(connection.account_id)
+    chosen = next((choice for choice in choices if choice.id == calendar_id), None)
+    if chosen is None:
+        raise Forbidden("the account cannot write to the chosen calendar")
+    account = Account(
+        account_id=connection.account_id,
+        account_email="",
+        studio_id=connection.studio_id,
+        user_id=connection.user_id,
+    )
+    if ports.store.calendar_taken(account, calendar_id):
+        raise Park(Reason.CALENDAR_TAKEN, "sync.calendar_id")
+    _activate(
+        connection.studio_id,
+        connection.user_id,
+        connection.account_id,
+        chosen,
+        studio,
+        store=ports.store,
+        tasks=ports.tasks,
+        clock=ports.clock,
+    )
+
+
+def _activate(
+    studio_id: str,
+    user_id: str,
+    account_id: str,
+    chosen: CalendarChoice,
+    studio: Studio,
+    *,
+    store: Store,
+    tasks: Tasks,
+    clock: Clock,
+) -> tuple[str, tuple[str, ...]]:
+    """Make the connection, or find the one of an earlier time with its pairs; gives its id, and those of the others."""
     now = clock.now()
-    connection_id = identity.connection(studio_id, user_id, "google", grant.account_id, chosen.id)
+    connection_id = identity.connection(studio_id, user_id, "google", account_id, chosen.id)
+    earlier = tuple(sorted(store.connections_of_user(studio_id, user_id).keys() - {connection_id}))
     connection = Connection(
         studio_id=studio_id,
         user_id=user_id,
-        account_id=grant.account_id,
+        account_id=account_id,
         calendar_id=chosen.id,
         calendar_time_zone=chosen.time_zone or None,
         since=now,
         window_from=now - dt.timedelta(days=studio.sync.past_days),
         next_sync_at=now,
+        earlier=earlier,
+        active_since=now,
     )
     store.save_connection(connection_id, connection)
     tasks.enqueue([sync_task(connection_id, now)])
-    return Connected(connection_id, grant.account_email, chosen.id)
+    return connection_id, earlier
 
 
 _BOXES = {

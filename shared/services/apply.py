@@ -24,7 +24,9 @@ from shared.domain.operation import (
 from shared.domain.plan import decide
 from shared.domain.reasons import Reason
 from shared.ports import Calendar, Settlement
-from shared.services.gather import Documents, item
+from shared.services.gather import Documents, Notes, item, notes
+from shared.services.guarding import Guard
+from shared.services.moving import remove_old_copies
 from shared.services.run import Run, Step, Unstored
 from shared.services.run_log import log_entry
 from shared.services.settlement import settlement_of
@@ -57,13 +59,15 @@ class Unfinished(msgspec.Struct, frozen=True):
 
 
 class Applier:
-    """Carries out one run's operations. Holds what they share, and what they left: `unfinished` items, and a `Retry`
-    where the provider asked to slow down. `tries` says how often items failed before; `on_stored` is told how many
-    items each step stored.
+    """Carries out one run's operations. Holds what they share, and what they left: `unfinished` items, a `Retry` where
+    the provider asked to slow down, and whether anything is in `doubt` that only a full listing can tell. `notes` is
+    what the outbox says of the items; `on_stored` is told how many items each step stored.
     """
 
     def __init__(self, run: Run, calendar: Calendar, rules: Rules) -> None:
-        self.tries: Mapping[str, int] = {}
+        self.notes: Notes = notes(())
+        self.guard = Guard(run)
+        self.doubt = False
         self.run = run
         self.calendar = calendar
         self.rules = rules
@@ -77,7 +81,7 @@ class Applier:
         """Decide on each item. One that fails in a way nobody foresaw is left for another try, then parked."""
         operations: list[Operation] = []
         for one in items:
-            tries = self.tries.get(one.appointment_id, 0)
+            tries = self.notes.tries.get(one.appointment_id, 0)
             if tries >= MANY_TRIES:
                 park = Park(Reason.REFUSED_BY_PROVIDER, "", "no answer, again and again")
                 operations.append(Operation(item=one, reason=park.reason, parked=park))
@@ -95,6 +99,7 @@ class Applier:
             Stop, Retry: it concerns the whole connection; what is stored so far stands.
         """
         worth = [operation for operation in operations if operation.tells or self._unparks(operation)]
+        worth = self.guard.checked(self._without_doubts(worth))
         for chunk in _chunks([operation for operation in worth if operation.calendar is None], ITEMS_PER_COMMIT):
             if self.run.out_of_time():
                 return False
@@ -107,6 +112,18 @@ class Applier:
             else:
                 self._write(chunk, documents, rounds=ROUNDS)
         return True
+
+    def _without_doubts(self, operations: Iterable[Operation]) -> list[Operation]:
+        """Leave what cannot be decided yet for the next run."""
+        clear = []
+        for operation in operations:
+            if operation.doubt:
+                self.doubt = True
+                why = Unavailable("an event is not to be found, and that is not verified")
+                self.unfinished.append(Unfinished(operation.item, why, failed=True))
+            else:
+                clear.append(operation)
+        return clear
 
     def put_off(self, known: Mapping[str, OutboxEntry]) -> None:
         """Enter what is unfinished into the outbox, so that a cursor or a page may pass it.
@@ -126,7 +143,8 @@ class Applier:
                 appointment_id=left.item.appointment_id,
                 event_id=event_id,
                 at=left.item.changed_at or self.run.started_at,
-                tries=self.tries.get(left.item.appointment_id, 0) + left.failed,
+                tries=self.notes.tries.get(left.item.appointment_id, 0) + left.failed,
+                cause="left" if left.item.changed_at is None else "written",
             )
         self._put_off_so_far = len(self.unfinished)
         if entries:
@@ -154,6 +172,7 @@ class Applier:
         ]
         if first:
             self.run.settle(first)
+        operations = self._without_old_copies(operations)
         outcomes = self.calendar.write([operation.calendar for operation in operations if operation.calendar])
         if len(outcomes) > 1 and all(isinstance(outcome, Unavailable) for outcome in outcomes):
             raise Unavailable("the calendar took none of a batch")
@@ -171,6 +190,16 @@ class Applier:
                     self._later(operation, outcome)
         self._store(done, documents, rounds)
         self._decide_afresh(again, rounds)
+
+    def _without_old_copies(self, operations: Sequence[Operation]) -> list[Operation]:
+        """Take the old copies of what moves here out of the user's earlier calendars; what could not wait is left."""
+        moving = [op for op in operations if isinstance(op.calendar, Insert) and op.item.elsewhere]
+        if not moving:
+            return list(operations)
+        stuck = remove_old_copies(self.run, [operation.item.appointment_id for operation in moving])
+        why = Unavailable("an earlier calendar does not answer")
+        self.unfinished += [Unfinished(op.item, why) for op in moving if op.item.appointment_id in stuck]
+        return [op for op in operations if op not in moving or op.item.appointment_id not in stuck]
 
     def _later(self, operation: Operation, why: SyncError) -> None:
         """Put one off. Only a request to slow down stops the others; a lone failure is this item's own trouble."""
@@ -229,33 +258,45 @@ class Applier:
         documents = store.appointments(run.connection.studio_id, ids)
         event_ids = {operation.item.appointment_id: _event_id(operation, links) for operation in operations}
         asked = [event_id for event_id in event_ids.values() if event_id is not None]
-        events = {event.id: event for event in self.calendar.get(asked)} if asked else {}
+        two_way = self.rules.two_way
+        found = self.calendar.get(asked) if asked else []
+        events = {event.id: self.notes.of(event, two_way=two_way) for event in found}
         items = []
         burnt = 0
         for operation in operations:
             appointment_id = operation.item.appointment_id
             event = events.get(event_ids[appointment_id] or "")
             generation = operation.item.next_generation
-            if isinstance(operation.calendar, Insert) and event is not None and event.deleted:
-                # Its id is burnt: never usable again in this calendar. What was known of the pair still holds.
+            if isinstance(operation.calendar, Insert) and event is not None and (event.deleted or event.missing):
+                # Its id is burnt: never usable again in this calendar, also when the calendar has forgotten the deleted
+                # event. What was known of the pair still holds.
                 event, generation = operation.item.event, _generation(operation) + 1
                 burnt += 1
+            fresh = item(
+                run.connection_id,
+                appointment_id,
+                documents.get(appointment_id),
+                links.get(appointment_id),
+                event,
+                operation.item.changed_at,
+                generation,
+            )
+            known = operation.item
             items.append(
-                item(
-                    run.connection_id,
-                    appointment_id,
-                    documents.get(appointment_id),
-                    links.get(appointment_id),
-                    event,
-                    operation.item.changed_at,
-                    generation,
+                msgspec.structs.replace(
+                    fresh,
+                    verdict=known.verdict,
+                    unread=known.unread,
+                    elsewhere=known.elsewhere,
+                    colleagues=known.colleagues,
                 )
             )
         # A burnt id is progress, as the next one is another: only other surprises count.
         rounds += 1 if burnt == len(operations) else 0
-        fresh = [operation for operation in self.plan(items) if operation.tells]
-        self._store([(operation, None) for operation in fresh if operation.calendar is None], documents, rounds - 1)
-        outward = [operation for operation in fresh if operation.calendar is not None]
+        afresh = self._without_doubts(operation for operation in self.plan(items) if operation.tells)
+        afresh = self.guard.checked(afresh)
+        self._store([(operation, None) for operation in afresh if operation.calendar is None], documents, rounds - 1)
+        outward = [operation for operation in afresh if operation.calendar is not None]
         for chunk in _chunks(outward, WRITES_PER_REQUEST):
             self._write(chunk, documents, rounds - 1)
 
@@ -266,7 +307,7 @@ class Applier:
         extra = {"connection": self.run.connection_id, "run": self.run.id, "item": one.appointment_id}
         # The error's text may quote what the item holds, so only its type and place are logged.
         log.error("item failed unexpectedly: %s", type(error).__name__, extra={**extra, "where": _place(error)})
-        if self.tries.get(one.appointment_id, 0) + 1 >= TRIES:
+        if self.notes.tries.get(one.appointment_id, 0) + 1 >= TRIES:
             park = Park(Reason.UNEXPECTED, "", type(error).__name__)
             operations.append(Operation(item=one, reason=Reason.UNEXPECTED, parked=park))
         else:

@@ -7,12 +7,17 @@ is read, and no token is stored anywhere.
 import datetime as dt
 import hashlib
 import hmac
+import logging
 
 import msgspec
 
 from shared.domain.connection import Channel, Connection
-from shared.ports import Clock, Store, Tasks
+from shared.domain.errors import Retry, Stop
+from shared.ports import Calendar, Clock, Store, Tasks
+from shared.services.run import Run
 from shared.services.wishes import wish
+
+log = logging.getLogger(__name__)
 
 # Google has no renewal: a new channel is opened while the old one still has this long.
 RENEW_BEFORE = dt.timedelta(hours=24)
@@ -57,6 +62,40 @@ def needs_new(connection: Connection, now: dt.datetime) -> bool:
     if channel.retry_at is not None and channel.retry_at > now:
         return False
     return channel.expires_at is None or channel.expires_at < now + RENEW_BEFORE
+
+
+def open_channel(run: Run, calendar: Calendar, key: bytes) -> None:
+    """The channel is stored before it is asked for: its first notification may come before Google's answer."""
+    before = run.connection.channel
+    channel = Channel(id=run.ports.new_id())
+    run.note(channel=msgspec.to_builtins(channel))
+    run.settle([])
+    try:
+        watch = calendar.watch(channel.id, token(key, channel.id, run.connection_id))
+        ask_again = ASK_AGAIN
+    except Retry:
+        # A channel only makes it quicker: the run goes on without.
+        watch, ask_again = None, ASK_SOON
+    if watch is not None:
+        channel = Channel(id=channel.id, resource_id=watch.resource_id, expires_at=watch.expires_at)
+    else:
+        channel = msgspec.structs.replace(before or Channel(), retry_at=run.started_at + ask_again)
+    run.note(channel=msgspec.to_builtins(channel, builtin_types=(dt.datetime,)))
+    run.know(channel=channel)
+
+
+def end_channel(run: Run, calendar: Calendar) -> None:
+    """Nothing is to be told any more. A channel that cannot be ended now expires, and is not listened to."""
+    channel = run.connection.channel
+    if channel is None:
+        return
+    try:
+        calendar.unwatch(channel)
+    except (Retry, Stop) as error:
+        extra = {"connection": run.connection_id, "error": type(error).__name__}
+        log.warning("a channel could not be ended: it expires by itself", extra=extra)
+    run.note(channel=None)
+    run.know(channel=None)
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):

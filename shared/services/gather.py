@@ -3,22 +3,81 @@ kinds of documents.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 
 import msgspec
 
 from shared.domain import identity
 from shared.domain.appointment import Appointment, read_appointment
-from shared.domain.connection import OutboxEntry
+from shared.domain.connection import Connection, OutboxEntry
 from shared.domain.content import Content
 from shared.domain.errors import Park
 from shared.domain.event import Event
+from shared.domain.inbox import PUT_BACK, TAKE_OFF
 from shared.domain.link import Link, succeeded
-from shared.domain.operation import Item
+from shared.domain.operation import Item, Verdict
 from shared.domain.pairing import pair
 from shared.ports import Document, Store, Stored
 
 Documents = Mapping[str, Stored[Document]]
+
+# So often an event may be asked for in vain, over some minutes, before it counts as gone without a listing's word.
+ASKED_ENOUGH = 5
+
+
+class Notes(msgspec.Struct, frozen=True):
+    """What the outbox says of items, by appointment id: when the studio changed it, how often it was tried in vain,
+    what a person said of its deletion, whether it is an answer that must be read; and of events by their id: to which
+    appointment they belong, which a listing did not have, and which it did not have the first time it was read.
+    """
+
+    changed_at: Mapping[str, dt.datetime]
+    tries: Mapping[str, int]
+    verdicts: Mapping[str, Verdict]
+    answered: Collection[str]
+    pairs: Mapping[str, str]
+    absent: Collection[str]
+    unread: Collection[str]
+
+    def of(self, event: Event, *, two_way: bool) -> Event:
+        """The event, taken as deleted if it cannot be found and that has been verified.
+
+        Where the calendar is a mirror there is nothing to lose: the studio's fields win whatever is found.
+        """
+        if not event.missing:
+            return event
+        enough = self.tries.get(self.pairs.get(event.id, ""), 0) >= ASKED_ENOUGH
+        return Event(id=event.id) if event.id in self.absent or enough or not two_way else event
+
+
+def notes(entries: Iterable[OutboxEntry]) -> Notes:
+    changed_at: dict[str, dt.datetime] = {}
+    tries: dict[str, int] = {}
+    verdicts: dict[str, Verdict] = {}
+    answered: set[str] = set()
+    pairs: dict[str, str] = {}
+    absent: set[str] = set()
+    unread: set[str] = set()
+    for entry in entries:
+        appointment_id = entry.appointment_id
+        if appointment_id is None:
+            continue
+        # An item may have an entry of its own, and one of its event's.
+        tries[appointment_id] = max(tries.get(appointment_id, 0), entry.tries)
+        if entry.changed_at is not None:
+            changed_at[appointment_id] = entry.changed_at
+        match entry.cause:
+            case "approved" | "declined" as verdict:
+                verdicts[appointment_id] = verdict
+            case "answered":
+                answered.add(appointment_id)
+        if entry.event_id is not None:
+            pairs[entry.event_id] = appointment_id
+            if entry.cause in {"missing", "unread", "approved", "declined"}:
+                absent.add(entry.event_id)
+            if entry.cause == "unread":
+                unread.add(entry.event_id)
+    return Notes(changed_at, tries, verdicts, answered, pairs, absent, unread)
 
 
 class Gathered(msgspec.Struct, frozen=True):
@@ -29,56 +88,109 @@ class Gathered(msgspec.Struct, frozen=True):
 
 
 def gather(
-    store: Store, connection_id: str, studio_id: str, entries: Sequence[Stored[OutboxEntry]], events: Sequence[Event]
+    store: Store,
+    connection_id: str,
+    connection: Connection,
+    entries: Sequence[Stored[OutboxEntry]],
+    events: Sequence[Event],
+    also: Documents,
 ) -> Gathered:
-    """Items for what the outbox names and for what came from the calendar; one item where both mean the same pair."""
-    changed_at = {
-        entry.value.appointment_id: entry.value.at
-        for entry in entries
-        if entry.value.appointment_id is not None and entry.value.event_id is None
-    }
+    """Items for what the outbox names, for what came from the calendar, and for the documents in `also`; one item
+    where all mean the same pair.
+    """
+    studio_id = connection.studio_id
+    known = notes(entry.value for entry in entries)
     by_event = store.links_of_events(connection_id, [event.id for event in events]) if events else {}
-    event_of = events_by_appointment(events, by_event, left_pairs(entry.value for entry in entries), studio_id)
+    colleagues = colleagues_pairs(store, studio_id, [e for e in events if e.id not in by_event])
+    event_of = events_by_appointment(events, by_event, {**colleagues, **known.pairs}, studio_id)
     links = {link.appointment_id: link for link in by_event.values()}
-    wanted = list(dict.fromkeys([*changed_at, *event_of]))
+    named = [entry.value.appointment_id for entry in entries if entry.value.appointment_id is not None]
+    wanted = list(dict.fromkeys([*named, *event_of, *also]))
     if unknown := [appointment_id for appointment_id in wanted if appointment_id not in links]:
         links |= store.links(connection_id, unknown)
-    documents = store.appointments(studio_id, wanted) if wanted else {}
-    items = tuple(
+    unread = [appointment_id for appointment_id in wanted if appointment_id not in also]
+    documents = {**also, **(store.appointments(studio_id, unread) if unread else {})}
+    items = [
         item(
             connection_id,
             appointment_id,
             documents.get(appointment_id),
             links.get(appointment_id),
             event_of.get(appointment_id),
-            at,
+            known.changed_at.get(appointment_id),
         )
         for appointment_id in wanted
-        for at in [changed_at.get(appointment_id)]
-    )
-    return Gathered(items, documents)
+    ]
+    return Gathered(tuple(with_notes(store, connection, items, known, colleagues)), documents)
 
 
-def left_pairs(entries: Iterable[OutboxEntry]) -> dict[str, str]:
-    """Event id to appointment id as an earlier run had found them: two that were to be paired are still one."""
-    return {
-        entry.event_id: entry.appointment_id
-        for entry in entries
-        if entry.event_id is not None and entry.appointment_id is not None
+def with_notes(
+    store: Store, connection: Connection, items: Sequence[Item], known: Notes, colleagues: Collection[str]
+) -> list[Item]:
+    """The items with what else is known of them: persons' answers, and where an appointment stands besides."""
+    asked = {
+        one.appointment_id: one.link.asked
+        for one in items
+        if one.link is not None and one.link.asked is not None and one.appointment_id in known.answered
     }
+    answers = store.inbox(connection.studio_id, sorted(asked.values())) if asked else {}
+    verdicts = dict(known.verdicts)
+    for appointment_id, question in asked.items():
+        match answers[question].answer if question in answers else None:
+            case "take_off":
+                verdicts[appointment_id] = TAKE_OFF
+            case "put_back":
+                verdicts[appointment_id] = PUT_BACK
+    elsewhere = in_earlier_calendars(store, connection, items)
+    return [
+        msgspec.structs.replace(
+            one,
+            verdict=verdicts.get(one.appointment_id),
+            unread=one.unread or (one.event is not None and one.event.id in known.unread),
+            elsewhere=one.appointment_id in elsewhere,
+            colleagues=one.event is not None and one.event.id in colleagues,
+        )
+        for one in items
+    ]
+
+
+def in_earlier_calendars(store: Store, connection: Connection, items: Iterable[Item]) -> set[str]:
+    """Those of the items that are not paired here but in a calendar which the user had before."""
+    if not connection.earlier:
+        return set()
+    unpaired = [one.appointment_id for one in items if one.link is None or not one.link.paired]
+    return {
+        appointment_id
+        for earlier in connection.earlier
+        for appointment_id, link in (store.links(earlier, unpaired) if unpaired else {}).items()
+        if link.paired
+    }
+
+
+def colleagues_pairs(store: Store, studio_id: str, events: Iterable[Event]) -> dict[str, str]:
+    """Event id to appointment id for invitations to events that the studio keeps in the host's own calendar."""
+    hosts = {
+        event.id: event.organizer
+        for event in events
+        if not event.own and event.organizer and event.appointment_id is None and not event.deleted
+    }
+    return store.links_of_colleagues(studio_id, hosts) if hosts else {}
 
 
 def events_by_appointment(
     events: Iterable[Event], by_event: Mapping[str, Link], pairs: Mapping[str, str], studio_id: str
 ) -> dict[str, Event]:
-    """Appointment id to the event that stands for it; `pairs` are those matched just now, by event id.
+    """Appointment id to the event that stands for it; `pairs` are those found otherwise, by event id.
 
     Two events may claim one appointment: a deleted one, and the one that took its place. The living one counts.
     """
     result: dict[str, Event] = {}
     for event in events:
         appointment_id = pairs.get(event.id) or _appointment_of(event, by_event.get(event.id), studio_id)
-        if appointment_id is not None and (appointment_id not in result or result[appointment_id].deleted):
+        if appointment_id is None:
+            continue
+        other = result.get(appointment_id)
+        if other is None or other.deleted or other.missing:
             result[appointment_id] = event
     return result
 
@@ -89,7 +201,7 @@ def _appointment_of(event: Event, link: Link | None, studio_id: str) -> str | No
         return link.appointment_id
     if event.appointment_id is not None:
         return event.appointment_id
-    if event.deleted:
+    if event.deleted or event.missing:
         return None
     return identity.imported_appointment(studio_id, event.ical_uid, event.original_start)
 
@@ -103,7 +215,10 @@ def item(
     changed_at: dt.datetime | None = None,
     next_generation: int = 0,
 ) -> Item:
-    """An item from what was read; a document that does not fit the contract becomes its `misfit`."""
+    """An item from what was read; a document that does not fit the contract becomes its `misfit`.
+
+    Where no trigger told when the studio changed it, the document's own ``updated_at`` does.
+    """
     appointment: Appointment | None = None
     misfit: Park | None = None
     if document is not None:
@@ -116,6 +231,8 @@ def item(
         generation = identity.generation_of(event.id, connection_id, appointment_id)
         succeeds = not event.deleted and generation is not None and generation > link.generation
         link, event = (succeeded(link, event.id, generation or 0), event) if succeeds else (link, None)
+    if changed_at is None and appointment is not None:
+        changed_at = appointment.updated_at
     return Item(
         appointment_id=appointment_id,
         appointment=appointment,

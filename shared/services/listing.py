@@ -9,7 +9,7 @@ slice did not finish is met again, and what it finished is linked and no work.
 """
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -22,7 +22,7 @@ from shared.domain.link import Link
 from shared.domain.operation import Item
 from shared.ports import Calendar, Document, EventPage, Stored
 from shared.services.apply import Applier
-from shared.services.gather import events_by_appointment, item, left_pairs, matched
+from shared.services.gather import colleagues_pairs, events_by_appointment, item, matched, with_notes
 from shared.services.run import Run
 
 Documents = Mapping[str, Stored[Document]]
@@ -40,8 +40,6 @@ class Listing:
         self.populate = populate
         self.window_from = window_from
         self.more = False
-        # Whether this slice sees the listing from its first page on.
-        self._whole = populate.page_token is None and not populate.listed
         self._store = run.ports.store
         self._studio_id = run.connection.studio_id
 
@@ -56,14 +54,14 @@ class Listing:
             if self.run.out_of_time():
                 return False
             page = self._next_page()
-            if not self._settle_page(page.events, window, links, entries, seen):
+            if not self._settle_page(page.events, window, links, seen):
                 return False
             self.run.learn_zone(page.time_zone)
             self.applier.put_off(entries)
             if page.next_page is None:
                 self._look_for_missing(links, seen)
             self._move_on(page)
-        return self._settle_studio(window, links, entries, seen)
+        return self._settle_studio(window, links, seen)
 
     def _next_page(self) -> EventPage:
         try:
@@ -79,84 +77,89 @@ class Listing:
         no run reads changes with it before the listing is through.
         """
         self._set(page_token=page.next_page, listed=page.next_page is None)
-        if page.cursor is not None:
+        if page.cursor is not None and self.applier.rules.two_way:
             self.run.note(**{"cursors.calendar": page.cursor})
         self.run.settle([])
 
     def _settle_page(
-        self,
-        events: Sequence[Event],
-        window: Documents,
-        links: Mapping[str, Link],
-        entries: Mapping[str, OutboxEntry],
-        seen: set[str],
+        self, events: Sequence[Event], window: Documents, links: Mapping[str, Link], seen: set[str]
     ) -> bool:
-        changed_at, left = _changed_at(entries), left_pairs(entries.values())
+        known = self.applier.notes
         by_event = {link.event_id: link for link in links.values()}
-        paired = by_event.keys() | left.keys()
-        unpaired = [e for e in events if e.id not in paired and e.appointment_id is None and e.content is not None]
-        candidates = _unpaired(window, links, events, seen.union(left.values()))
-        pairs = left | matched(self._store, self._studio_id, candidates, unpaired)
+        fresh = [event for event in events if event.id not in by_event and event.id not in known.pairs]
+        colleagues = colleagues_pairs(self._store, self._studio_id, fresh)
+        unpaired = [e for e in fresh if e.id not in colleagues and e.appointment_id is None and e.content is not None]
+        candidates = _unpaired(window, links, events, seen.union(known.pairs.values()))
+        pairs = {**colleagues, **known.pairs, **matched(self._store, self._studio_id, candidates, unpaired)}
         event_of = events_by_appointment(events, by_event, pairs, self._studio_id)
-        known = links.keys() | set(left.values())
-        documents = self._with(window, [one for one, event in event_of.items() if one in known or event.appointment_id])
+        ours = links.keys() | set(known.pairs.values()) | set(colleagues.values())
+        documents = self._with(window, [one for one, event in event_of.items() if one in ours or event.appointment_id])
+        seen.update(event_of)
+        return self._settle(self._items(event_of, documents, links, event_of, colleagues), documents, len(window))
+
+    def _settle_studio(self, window: Documents, links: Mapping[str, Link], seen: set[str]) -> bool:
+        """What the listing did not meet: appointments without an event, edits whose trigger was lost, the outbox, and
+        pairs whose appointment is not this user's any more.
+        """
+        event_of = self._left_events()
+        pairs = [one for one, link in links.items() if link.paired and _ends_after(link, self.window_from)]
+        wanted = [*window, *self.applier.notes.changed_at, *event_of, *pairs]
+        wanted = [one for one in dict.fromkeys(wanted) if one not in seen]
+        documents = self._with(window, wanted)
+        return self._settle(self._items(wanted, documents, links, event_of, ()), documents)
+
+    def _items(
+        self,
+        appointment_ids: Iterable[str],
+        documents: Documents,
+        links: Mapping[str, Link],
+        event_of: Mapping[str, Event],
+        colleagues: Collection[str],
+    ) -> list[Item]:
+        known = self.applier.notes
         items = [
             item(
                 self.run.connection_id,
-                appointment_id,
-                documents.get(appointment_id),
-                links.get(appointment_id),
-                event,
-                changed_at.get(appointment_id),
+                one,
+                documents.get(one),
+                links.get(one),
+                event_of.get(one),
+                known.changed_at.get(one),
             )
-            for appointment_id, event in event_of.items()
+            for one in appointment_ids
         ]
-        seen.update(event_of)
-        return self._settle(items, documents, expected=len(window))
+        items = with_notes(self._store, self.run.connection, items, known, colleagues)
+        return [msgspec.structs.replace(one, unread=one.unread or self.populate.baseline) for one in items]
 
-    def _settle_studio(
-        self,
-        window: Documents,
-        links: Mapping[str, Link],
-        entries: Mapping[str, OutboxEntry],
-        seen: set[str],
-    ) -> bool:
-        """What the listing did not meet: appointments without an event, edits whose trigger was lost, the outbox."""
-        changed_at = _changed_at(entries)
-        event_of = self._left_events(entries)
-        documents = self._with(window, [*changed_at, *event_of])
-        wanted = [one for one in dict.fromkeys([*window, *changed_at, *event_of]) if one not in seen]
-        items = [
-            item(
-                self.run.connection_id, one, documents.get(one), links.get(one), event_of.get(one), changed_at.get(one)
-            )
-            for one in wanted
-        ]
-        return self._settle(items, documents)
-
-    def _left_events(self, entries: Mapping[str, OutboxEntry]) -> dict[str, Event]:
+    def _left_events(self) -> dict[str, Event]:
         """Events that an earlier run left, by appointment; read one by one."""
-        left = left_pairs(entries.values())
-        events = self.calendar.get(list(left)) if left else []
-        return {left[event.id]: event for event in events}
+        known, two_way = self.applier.notes, self.applier.rules.two_way
+        events = self.calendar.get(list(known.pairs)) if known.pairs else []
+        return {known.pairs[event.id]: known.of(event, two_way=two_way) for event in events}
 
     def _look_for_missing(self, links: Mapping[str, Link], seen: set[str]) -> None:
-        """Enter what is paired but missing from the listing into the outbox: the next run reads it by its id.
+        """Enter what is paired but was not listed into the outbox: the next run reads it by its id.
 
         That an event is missing proves nothing by itself: a page may have been short. In a first sync nothing was
-        paired before, and of a listing in slices only the last is known here: then nothing is said to be missing.
+        paired before. Of a listing in slices only the last one's pages are known here: what stood in an earlier one is
+        found by its id as well.
         """
-        if not self._whole or self.run.connection.synced_at is None:
+        if self.run.connection.synced_at is None:
             return
         missing = [
             (
                 self.run.connection_id,
                 f"event:{link.event_id}",
-                OutboxEntry(appointment_id=appointment_id, event_id=link.event_id, at=self.run.started_at),
+                OutboxEntry(
+                    appointment_id=appointment_id,
+                    event_id=link.event_id,
+                    at=self.run.started_at,
+                    cause="unread" if self.populate.baseline else "missing",
+                ),
             )
             for appointment_id, link in links.items()
-            if link.paired and appointment_id not in seen
-            if link.ends_at is not None and link.ends_at > self.window_from
+            if link.state in {"paired", "leaving"} and appointment_id not in seen
+            if _ends_after(link, self.window_from)
         ]
         if missing:
             self._store.put_outbox(missing)
@@ -185,13 +188,8 @@ class Listing:
         self.run.note(populate=msgspec.to_builtins(self.populate, builtin_types=(dt.datetime,)))
 
 
-def _changed_at(entries: Mapping[str, OutboxEntry]) -> dict[str, dt.datetime]:
-    """When the studio changed which appointment, as far as the outbox tells."""
-    return {
-        entry.appointment_id: entry.at
-        for entry in entries.values()
-        if entry.appointment_id is not None and entry.event_id is None
-    }
+def _ends_after(link: Link, at: dt.datetime) -> bool:
+    return link.ends_at is not None and link.ends_at > at
 
 
 def _unpaired(

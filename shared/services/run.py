@@ -33,7 +33,9 @@ LOG_CHUNK_BYTES = 400_000
 # States other than "paused" that a reason leads to.
 _STATES = {Reason.ACCESS_LOST: "needs_reauth", Reason.SWITCHED: "resting"}
 # Reasons that a person changes by changing a setting, and how often to look whether it has been.
-_SETTINGS = frozenset({Reason.EDITION, Reason.STUDIO_OFF, Reason.USER_OFF, Reason.NOT_SCHEDULABLE, Reason.INVALID})
+_SETTINGS = frozenset(
+    {Reason.EDITION, Reason.STUDIO_OFF, Reason.USER_OFF, Reason.NOT_SCHEDULABLE, Reason.INVALID, Reason.CALENDAR_TAKEN}
+)
 LOOK_AGAIN = dt.timedelta(hours=1)
 
 # Backoff for a connection that is rate limited or whose provider does not answer: doubled with each failure.
@@ -86,6 +88,10 @@ class Run:
     def note(self, **fields: Any) -> None:
         """Fields of the connection that are to be stored with the run's next write, whatever that is."""
         self._noted |= fields
+
+    def know(self, **fields: Any) -> None:
+        """Fields of the connection as this run knows them from now on; `note` is what stores them."""
+        self.connection = msgspec.structs.replace(self.connection, **fields)
 
     def learn_zone(self, time_zone: str | None) -> None:
         if time_zone is not None and time_zone != self.connection.calendar_time_zone:

@@ -5,9 +5,12 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from shared.domain import contract, identity
 from shared.domain.connection import OutboxEntry
-from shared.domain.errors import Unavailable
-from shared.domain.studio_change import appointment_change, user_wants_run
+from shared.domain.errors import Park, Unavailable
+from shared.domain.inbox import PUT_BACK, TAKE_OFF, InboxItem
+from shared.domain.setting_changes import wants_run
+from shared.domain.studio_change import appointment_change
 from shared.ports import Clock, Store, Tasks
 from shared.services.wishes import wish
 
@@ -43,26 +46,87 @@ def appointment_written(
     return len(connections)
 
 
-def _wish_each(connection_ids: Iterable[str], store: Store, tasks: Tasks, clock: Clock) -> None:
-    """Wish a run for each; one that cannot be is told once all others are served. Raises `Unavailable`."""
-    unavailable = None
-    for connection_id in connection_ids:
-        try:
-            wish(connection_id, store, tasks, clock)
-        except Unavailable as error:
-            unavailable = error
-        except Exception:
-            # A document of ours that cannot be read: its outbox has the entry, its colleagues shall have their runs.
-            log.exception("no run could be wished", extra={"connection": connection_id})
-    if unavailable is not None:
-        raise unavailable
+def studio_written(
+    studio_id: str, before: Document, after: Document, *, store: Store, tasks: Tasks, clock: Clock
+) -> int:
+    """Wish a run for every connection of the studio, if a setting changed that runs should know of at once.
+
+    Gives how many were wished: those that rest, or wait for a person, are not woken.
+    """
+    if not wants_run("studio", before, after):
+        return 0
+    return _wish_each(store.connections_of_studio(studio_id), store, tasks, clock)
 
 
 def user_written(
     studio_id: str, user_id: str, before: Document, after: Document, *, store: Store, tasks: Tasks, clock: Clock
 ) -> int:
     """Wish a run if the person changed a setting or asked for one; gives how many were wished (0 or 1)."""
-    if not user_wants_run(before, after):
+    if not wants_run("user", before, after):
         return 0
-    connections = store.user_connections(studio_id, [user_id])
-    return sum(wish(connection_id, store, tasks, clock) for connection_id in connections.values())
+    if after is None:
+        # Nothing can be looked up any more: the version that was erased knows the connection.
+        connections = _connection_of(before or {})
+    else:
+        connections = list(store.user_connections(studio_id, [user_id]).values())
+    return _wish_each(connections, store, tasks, clock)
+
+
+def _connection_of(user: Mapping[str, Any]) -> list[str]:
+    connection = user.get("connection")
+    connection_id = connection.get("id") if isinstance(connection, Mapping) else None
+    return [connection_id] if isinstance(connection_id, str) and identity.usable(connection_id) else []
+
+
+def inbox_written(
+    studio_id: str, item_id: str, before: Document, after: Document, *, store: Store, tasks: Tasks, clock: Clock
+) -> int:
+    """Have a run carry out what a person answered; gives how many connections were told (0 or 1).
+
+    Only a new answer counts: what the backend writes itself leaves the answer as it was, or closes the question.
+    A held deletion is answered in the user's settings.
+    """
+    refs = _answered(before, after)
+    if refs is None:
+        return 0
+    connection_id, appointment_id = refs.get("connection_id"), refs.get("appointment_id")
+    entry_id = f"answer:{appointment_id}"
+    if not all(identity.usable(one) for one in (connection_id, appointment_id, entry_id)):
+        log.warning("an answer to a question about nothing", extra={"studio": studio_id, "item": item_id})
+        return 0
+    entry = OutboxEntry(appointment_id=appointment_id, at=clock.now(), cause="answered")
+    store.put_outbox([(str(connection_id), entry_id, entry)])
+    _wish_each([str(connection_id)], store, tasks, clock)
+    return 1
+
+
+def _answered(before: Document, after: Document) -> Mapping[str, Any] | None:
+    """What the question is about, if an open one was just answered. One that nobody asked before is none of ours."""
+    if before is None or after is None or before.get("answer") == after.get("answer"):
+        return None
+    try:
+        item = contract.read(after, InboxItem)
+    except Park:
+        return None
+    answered = item.answer in {TAKE_OFF, PUT_BACK}
+    return item.refs if answered and item.kind == "removed_from_calendar" and item.status == "open" else None
+
+
+def _wish_each(connection_ids: Iterable[str], store: Store, tasks: Tasks, clock: Clock) -> int:
+    """Wish a run for each; one that cannot be is told once all others are served. Gives how many were wished.
+
+    Raises:
+        Unavailable: at least one could not be wished now.
+    """
+    wished, unavailable = 0, None
+    for connection_id in connection_ids:
+        try:
+            wished += wish(connection_id, store, tasks, clock)
+        except Unavailable as error:
+            unavailable = error
+        except Exception:
+            # A document of ours that cannot be read: what is in its outbox waits, its colleagues shall have their runs.
+            log.exception("no run could be wished", extra={"connection": connection_id})
+    if unavailable is not None:
+        raise unavailable
+    return wished

@@ -1,7 +1,7 @@
 """One run for one connection: claim, gather, decide, apply, finish.
 
-    claim ── settings ── channel ──┬── first time, populate, cursor lost ──> Listing (page by page, in slices)
-                                   └── otherwise ──────────────────────────> delta (the outbox, the changes)
+    claim ── settings ── channel ──┬── first time, populate, cursor lost, ... ──> Listing (page by page, in slices)
+                                   └── otherwise ──> delta (the outbox, the changes, once a day what was updated)
 
 The cursor is stored last, with the release of the lease, when everything that it covers is done, parked, or back in
 the outbox.
@@ -15,17 +15,20 @@ from typing import Any
 import msgspec
 
 from shared.domain import contract, identity
-from shared.domain.connection import Channel, OutboxEntry, Populate
+from shared.domain.connection import OutboxEntry, Populate
 from shared.domain.errors import CursorExpired, LeaseLost, Park, Retry, Stop
 from shared.domain.event import Event
 from shared.domain.operation import Rules
-from shared.domain.plan import is_here, next_generation
+from shared.domain.outcomes import next_generation
+from shared.domain.plan import is_here
 from shared.domain.reasons import Reason
 from shared.domain.settings import Studio, User, why_not
 from shared.ports import Calendar, Stored
-from shared.services import channels
+from shared.services import channels, reading
+from shared.services.accounts import switch_calendar
 from shared.services.apply import Applier
-from shared.services.gather import Gathered, gather
+from shared.services.gather import Documents, Gathered, gather, notes
+from shared.services.guarding import take_answers
 from shared.services.listing import Listing
 from shared.services.run import Ports, Run, claim
 
@@ -72,8 +75,12 @@ def _carried_out(run: Run, channel_key: bytes) -> Outcome:
         return _Sync(run, studio, user, channel_key).carry_out()
     except LeaseLost:
         raise
-    except (Stop, Park) as stop:
+    except Stop as stop:
         run.stop(stop.reason)
+        return Outcome.STOPPED
+    except Park as park:
+        channels.end_channel(run, run.ports.calendars.open(run.connection_id, run.connection))
+        run.stop(park.reason)
         return Outcome.STOPPED
     except Retry as retry:
         run.retry_later(retry)
@@ -86,13 +93,21 @@ def _carried_out(run: Run, channel_key: bytes) -> Outcome:
 
 
 def _settings(run: Run) -> tuple[Studio, User]:
-    """Raises `Park` where studio and user are not to sync, or one of their settings does not fit the contract."""
+    """What studio and user have chosen. Where that is another calendar, it is switched to, and this one is to rest.
+
+    Raises `Park` where they are not to sync (here), or one of their settings does not fit the contract.
+    """
     documents = run.ports.store.settings(run.connection.studio_id, run.connection.user_id)
     studio = None if documents[0] is None else contract.read(documents[0], Studio)
     user = None if documents[1] is None else contract.read(documents[1], User)
     reason = why_not(studio, user)
     if reason is None and user is not None and user.connection is not None and user.connection.id != run.connection_id:
         reason = Reason.SWITCHED
+    if reason is None and studio is not None and user is not None:
+        chosen = user.sync.calendar_id
+        if chosen is not None and chosen != run.connection.calendar_id:
+            switch_calendar(run, studio, chosen)
+            reason = Reason.SWITCHED
     if reason is not None:
         raise Park(reason)
     assert studio is not None and user is not None  # noqa: PT018, S101 - why_not has a reason where one is missing
@@ -107,59 +122,82 @@ class _Sync:
         self.studio = studio
         self.user = user
         self.channel_key = channel_key
-        self.populate = _populate_wanted(run, user)
-        self.window_from = run.connection.window_from
-        if self.populate is not None and self.populate.started_at is None:
-            self._start_populate(self.populate)
+        self.two_way = user.sync.two_way_appointments
+        self.populate = reading.to_list(run.connection, user.sync, run.started_at)
         self.calendar: Calendar = run.ports.calendars.open(run.connection_id, run.connection)
-        self.applier = Applier(run, self.calendar, self._rules())
 
     def carry_out(self) -> Outcome:
-        two_way = self.user.sync.two_way_appointments
-        if two_way and channels.needs_new(self.run.connection, self.run.started_at):
-            self._open_channel()
+        if reading.turned_off(self.run.connection, reading.reading_of(self.user.sync)):
+            self._stop_reading()
+        if self.two_way and channels.needs_new(self.run.connection, self.run.started_at):
+            channels.open_channel(self.run, self.calendar, self.channel_key)
+        if self.run.connection.populate is not None and self.populate is None:
+            self.run.note(populate=None)
+        take_answers(self.run, self.user.sync)
         entries = self.run.ports.store.outbox(self.run.connection_id, OUTBOX_PAGE)
-        self.applier.tries = _tries(entries)
         if self.populate is None:
             try:
-                return self._delta(entries, read_calendar=two_way)
+                return self._delta(entries)
             except CursorExpired:
                 # Listing in full imports nothing unasked: the scope is the same as for deltas.
-                self.populate = Populate(started_at=self.run.started_at)
+                asked = reading.reading_of(self.user.sync)
+                self.populate = Populate(started_at=self.run.started_at, reading=asked)
         return self._listing(entries, self.populate)
 
-    def _delta(self, entries: list[Stored[OutboxEntry]], *, read_calendar: bool) -> Outcome:
-        events: dict[str, Event] = {}
-        cursor = self.run.connection.cursors.calendar
-        if read_calendar and cursor is not None:
-            events, cursor = self._changes(cursor)
-        if not events and not entries:
-            return self._finish({"cursors.calendar": cursor}, entries)
-        self.applier.forget_parked({event.id for event in events.values() if event.deleted})
-        asked = self._unread(entries) - events.keys()
-        events |= {event.id: event for event in self.calendar.get(sorted(asked))} if asked else {}
+    def _stop_reading(self) -> None:
+        """Two-way was turned off: what happens in the calendar from now on stays there."""
+        channels.end_channel(self.run, self.calendar)
+        now_read = reading.reading_of(self.user.sync)
+        self.run.note(**{"reading": msgspec.to_builtins(now_read), "cursors.calendar": None})
+        self.run.know(reading=now_read)
+
+    def _delta(self, entries: list[Stored[OutboxEntry]]) -> Outcome:
         store, connection = self.run.ports.store, self.run.connection
-        gathered = gather(store, self.run.connection_id, connection.studio_id, entries, list(events.values()))
-        if not read_calendar:
-            gathered = self._with_unrecorded(gathered)
-        operations = self.applier.plan(gathered.items)
-        if not self.applier.apply(operations, gathered.documents):
+        events: dict[str, Event] = {}
+        cursor = connection.cursors.calendar if self.two_way else None
+        if cursor is not None:
+            events, cursor = self._changes(cursor)
+        updated, fields = self._updated()
+        fields["cursors.calendar"] = cursor
+        if not (events or entries or updated):
+            return self._finish(fields, entries)
+        applier = self._applier(entries)
+        applier.forget_parked({event.id for event in events.values() if event.deleted})
+        asked = self._unread(entries, applier) - events.keys()
+        found = self.calendar.get(sorted(asked)) if asked else []
+        events |= {event.id: applier.notes.of(event, two_way=self.two_way) for event in found}
+        gathered = gather(store, self.run.connection_id, connection, entries, list(events.values()), updated)
+        if not self.two_way:
+            gathered = self._with_unrecorded(gathered, applier.rules)
+        operations = applier.plan(gathered.items)
+        if not applier.apply(operations, gathered.documents):
             self.run.release({}, self.run.ports.clock.now())
             return Outcome.MORE
-        return self._finish({"cursors.calendar": cursor}, entries)
+        return self._finish(fields, entries, applier=applier)
 
-    def _unread(self, entries: list[Stored[OutboxEntry]]) -> set[str]:
+    def _updated(self) -> tuple[Documents, dict[str, Any]]:
+        """Once a day, in case a trigger was lost: the studio's documents written since, as far as they concern us."""
+        since = reading.to_reconcile(self.run.connection, self.run.started_at)
+        if since is None:
+            return {}, {}
+        store, connection = self.run.ports.store, self.run.connection
+        documents = store.appointments_changed(connection.studio_id, since)
+        mine = {one for one, found in documents.items() if connection.user_id in (found.value.get("user_ids") or ())}
+        others = [one for one in documents if one not in mine]
+        mine |= {one for one, link in store.links(self.run.connection_id, others).items() if link.paired}
+        return {one: documents[one] for one in documents if one in mine}, {"reconciled_at": self.run.started_at}
+
+    def _unread(self, entries: list[Stored[OutboxEntry]], applier: Applier) -> set[str]:
         """Events that must be read one by one: left from an earlier run, or parked and perhaps well again."""
         left = {entry.value.event_id for entry in entries}
-        parked = {self.applier.parked.get(entry.value.appointment_id or "") for entry in entries}
+        parked = {applier.parked.get(entry.value.appointment_id or "") for entry in entries}
         return {event_id for event_id in left | parked if event_id is not None}
 
-    def _with_unrecorded(self, gathered: Gathered) -> Gathered:
+    def _with_unrecorded(self, gathered: Gathered, rules: Rules) -> Gathered:
         """Where the calendar isn't read: events that a run entered, but died before it could say so.
 
         Nothing else would ever find them if their appointment has been cancelled since.
         """
-        rules = self.applier.rules
         suspects = {
             identity.event(rules.connection_id, one.appointment_id, next_generation(one)): one
             for one in gathered.items
@@ -167,7 +205,7 @@ class _Sync:
         }
         if not suspects:
             return gathered
-        found = {event.id: event for event in self.calendar.get(sorted(suspects)) if not event.deleted}
+        found = {event.id: event for event in self.calendar.get(sorted(suspects)) if event.content is not None}
         events = {one.appointment_id: found[event_id] for event_id, one in suspects.items() if event_id in found}
         items = tuple(
             msgspec.structs.replace(one, event=events.get(one.appointment_id, one.event)) for one in gathered.items
@@ -186,20 +224,35 @@ class _Sync:
             page = answer.next_page
 
     def _listing(self, entries: list[Stored[OutboxEntry]], populate: Populate) -> Outcome:
-        listing = Listing(self.run, self.calendar, self.applier, populate, self.window_from)
+        window_from = self._window(populate)
+        applier = self._applier(entries, populate, window_from)
+        listing = Listing(self.run, self.calendar, applier, populate, window_from)
         if not listing.carry_out({entry.id: entry.value for entry in entries}):
-            if self.applier.slow_down is not None:
-                self.run.retry_later(self.applier.slow_down)
+            if applier.slow_down is not None:
+                self.run.retry_later(applier.slow_down)
                 return Outcome.LATER
             self.run.release({}, self.run.ports.clock.now(), queue="populate")
             return Outcome.MORE
-        fields: dict[str, Any] = {"populate": None, "from": self.window_from}
+        started_at = listing.populate.started_at
+        fields: dict[str, Any] = {"populate": None, "from": window_from}
+        fields |= {"reading": msgspec.to_builtins(populate.reading), "listed_at": started_at}
+        fields["reconciled_at"] = started_at
+        if populate.baseline:
+            fields["read_since"] = started_at
         user_fields: dict[str, Any] = {}
         for direction in ("calendar", "studio"):
             if getattr(listing.populate, direction):
                 fields[f"populated.{direction}"] = self.run.ports.clock.now()
                 user_fields[f"sync.populate_{direction}"] = False
-        return self._finish(fields, entries, user_fields, more=listing.more)
+        return self._finish(fields, entries, user_fields, applier=applier, more=listing.more)
+
+    def _window(self, populate: Populate) -> dt.datetime:
+        """Where the window begins: a populate moves it, and nothing else does."""
+        connection = self.run.connection
+        if not (populate.calendar or populate.studio):
+            return connection.window_from
+        started_at = populate.started_at or self.run.started_at
+        return started_at - dt.timedelta(days=self.studio.sync.past_days)
 
     def _finish(
         self,
@@ -207,12 +260,15 @@ class _Sync:
         entries: list[Stored[OutboxEntry]],
         user_fields: dict[str, Any] | None = None,
         *,
+        applier: Applier | None = None,
         more: bool = False,
     ) -> Outcome:
         """Put what is unfinished into the outbox and take out what is done; then cursor, boxes, lease in one step."""
         run, store, now = self.run, self.run.ports.store, self.run.ports.clock.now()
-        self.applier.put_off({entry.id: entry.value for entry in entries})
-        unfinished = {one.item.appointment_id for one in self.applier.unfinished}
+        unfinished = set()
+        if applier is not None:
+            applier.put_off({entry.id: entry.value for entry in entries})
+            unfinished = {one.item.appointment_id for one in applier.unfinished}
         if done := [entry for entry in entries if entry.value.appointment_id not in unfinished]:
             store.clear_outbox(run.connection_id, done)
         fields = {**fields, "synced_at": now, "failures": 0}
@@ -220,36 +276,15 @@ class _Sync:
         if run.connection.state != "connected":
             fields |= {"state": "connected", "state_reason": None}
             user_fields |= {"connection.state": "connected", "connection.reason": None}
-        if unfinished:
-            run.retry_later(self.applier.slow_down or Retry("some items are left"), fields, user_fields or None)
+        if applier is not None and unfinished:
+            if applier.doubt and self.two_way and "listed_at" not in fields:
+                # Only a full listing, and then the event itself, can tell whether it is gone.
+                fields["populate"] = msgspec.to_builtins(Populate())
+            run.retry_later(applier.slow_down or Retry("some items are left"), fields, user_fields or None)
             return Outcome.LATER
         more = more or len(entries) == OUTBOX_PAGE
         run.release(fields, now if more else now + self._interval(), user_fields=user_fields or None)
         return Outcome.MORE if more else Outcome.DONE
-
-    def _start_populate(self, populate: Populate) -> None:
-        self.populate = msgspec.structs.replace(populate, started_at=self.run.started_at)
-        if populate.calendar or populate.studio:
-            self.window_from = self.run.started_at - dt.timedelta(days=self.studio.sync.past_days)
-
-    def _open_channel(self) -> None:
-        """The channel is stored before it is asked for: its first notification may come before Google's answer."""
-        run, before = self.run, self.run.connection.channel
-        channel = Channel(id=run.ports.new_id())
-        run.note(channel=msgspec.to_builtins(channel))
-        run.settle([])
-        try:
-            watch = self.calendar.watch(channel.id, channels.token(self.channel_key, channel.id, run.connection_id))
-            ask_again = channels.ASK_AGAIN
-        except Retry:
-            # A channel only makes it quicker: the run goes on without.
-            watch, ask_again = None, channels.ASK_SOON
-        if watch is not None:
-            channel = Channel(id=channel.id, resource_id=watch.resource_id, expires_at=watch.expires_at)
-        else:
-            channel = msgspec.structs.replace(before or Channel(), retry_at=run.started_at + ask_again)
-        run.note(channel=msgspec.to_builtins(channel, builtin_types=(dt.datetime,)))
-        run.connection = msgspec.structs.replace(run.connection, channel=channel)
 
     def _interval(self) -> dt.timedelta:
         """How long until the next run if nobody wishes one."""
@@ -257,38 +292,31 @@ class _Sync:
             return SAFETY_INTERVAL
         return dt.timedelta(minutes=self.studio.sync.interval_minutes)
 
-    def _rules(self) -> Rules:
-        connection, populate = self.run.connection, self.populate or Populate()
-        return Rules(
+    def _applier(
+        self,
+        entries: list[Stored[OutboxEntry]],
+        populate: Populate | None = None,
+        window_from: dt.datetime | None = None,
+    ) -> Applier:
+        connection, sync, populate = self.run.connection, self.user.sync, populate or Populate()
+        rules = Rules(
             connection_id=self.run.connection_id,
             studio_id=connection.studio_id,
             user_id=connection.user_id,
             now=self.run.started_at,
             since=connection.since,
-            window_from=self.window_from,
-            calendar_populated=connection.populated.calendar is not None or populate.calendar,
-            studio_populated=connection.populated.studio is not None or populate.studio,
-            two_way=self.user.sync.two_way_appointments,
+            window_from=window_from or connection.window_from,
+            read_since=populate.started_at if populate.baseline else connection.read_since,
+            active_since=connection.active_since,
+            calendar_populated=connection.populated.calendar,
+            studio_populated=connection.populated.studio,
+            populating_calendar=populate.calendar,
+            populating_studio=populate.studio,
+            two_way=self.two_way,
+            include_tentative=sync.include_tentative,
+            private_details=sync.private_details,
             clash_policy=self.studio.sync.clash_policy,
         )
-
-
-def _populate_wanted(run: Run, user: User) -> Populate | None:
-    """What is to be listed in full, if anything: a populate under way, a box ticked, or no cursor yet."""
-    connection, sync = run.connection, user.sync
-    if connection.populate is not None:
-        return connection.populate
-    if sync.populate_calendar or sync.populate_studio:
-        return Populate(calendar=sync.populate_calendar, studio=sync.populate_studio)
-    if sync.two_way_appointments and connection.cursors.calendar is None:
-        return Populate()
-    return None
-
-
-def _tries(entries: list[Stored[OutboxEntry]]) -> dict[str, int]:
-    """How often each appointment was tried in vain; it may have an entry of its own, and one of its event's."""
-    tries: dict[str, int] = {}
-    for entry in entries:
-        if entry.value.appointment_id is not None:
-            tries[entry.value.appointment_id] = max(tries.get(entry.value.appointment_id, 0), entry.value.tries)
-    return tries
+        applier = Applier(self.run, self.calendar, rules)
+        applier.notes = notes(entry.value for entry in entries)
+        return applier

@@ -18,8 +18,10 @@ def concerned(lines: list[dict[str, Any]], document: str) -> list[int]:
 @pytest.mark.parametrize(
     "document",
     [
-        "studios/s",
         "studios/s/clients/c",
+        "studios/s/inbox/i/notes/n",
+        "studios/s/conflicts/c",
+        "studios",
         "studios/s/appointments/a/notes/n",
         "studios/s/users/u/devices/d",
         "elsewhere/s/appointments/a",
@@ -50,6 +52,21 @@ def test_an_appointment_of_people_who_are_not_connected_is_ignored(deployed: Dep
     with deployed.counted() as calls:
         assert deployed.trigger_event(document, None, value).status == 200
     assert calls["document_writes"] == 0
+
+
+@pytest.mark.parametrize("below", ["", "/appointments/a", "/users/ann", "/inbox/i", "/clients/c"])
+def test_each_write_is_told_once_by_its_own_trigger(deployed: Deployed, house: House, below: str) -> None:
+    """Four patterns on one path, each of which must match its own documents only."""
+    triggers = deployed.stack.triggers
+    # The emulator's very first event may take longer than silence is listened to: the studio's own creation.
+    eventually(lambda: any(one.document == f"studios/{house.id}" for one in triggers.deliveries))
+    deployed.settle()
+    document, before = f"studios/{house.id}{below}", len(triggers.deliveries)
+    deployed.client.document(document).set({"name": "Anne"}, merge=True)
+    deployed.settle()
+    told = [(one.trigger, one.status) for one in triggers.deliveries[before:] if one.document == document]
+    kind = below.split("/")[1] if below else "studios"
+    assert told == ([] if kind == "clients" else [(kind, 200)])
 
 
 @pytest.mark.parametrize("name", ["", "studios/without/a/database"], ids=["no document", "no database"])
@@ -104,6 +121,8 @@ USER_WRITES: dict[str, tuple[dict[str, Any], dict[str, Any], int]] = {
     "another name": ({"name": "Ann"}, {"name": "Anne"}, 0),
     "the state that we write": ({"connection": {"state": "connected"}}, {"connection": {"state": "paused"}}, 0),
     "settings that are no map": ({"sync": "nonsense"}, {"sync": "other nonsense"}, 0),
+    "the default written down": ({}, {"schedulable": False, "sync": {"include_tentative": False}}, 0),
+    "contacts, which do not sync yet": ({}, {"sync": {"two_way_contacts": True, "client_group_id": "g"}}, 0),
 }
 
 
@@ -130,6 +149,237 @@ def test_turning_the_sync_off_and_on_again_goes_through(deployed: Deployed, hous
     house.front_end.set_up("ann", enabled=True)
     eventually(lambda: house.titles("ann") == ["Shoot"])
     eventually(lambda: house.connection("ann").state == "connected")
+
+
+def test_the_connection_of_an_erased_user_hears_of_it(deployed: Deployed, house: House) -> None:
+    """The document that named it is gone; only the version before it does."""
+    house.join("ann")
+    house.join("ben")
+    with deployed.said() as lines:
+        house.front_end.erase_user("ann")
+        eventually(lambda: house.connection("ann").state == "paused", seconds=5)
+        deployed.settle()
+    assert house.connection("ann").state_reason == "user_gone"
+    assert concerned(lines, f"studios/{house.id}/users/ann") == [1]
+    assert house.runs("ben", lines) == []
+    assert house.front_end.user("ann") == {}, "the run must not make the document again"
+
+
+@pytest.mark.parametrize(
+    "connection",
+    ["nonsense", {}, {"id": ""}, {"id": "a/b"}, {"id": ".."}, {"id": ["x"]}, {"id": "no-such-connection"}],
+    ids=str,
+)
+def test_an_erased_user_without_a_connection_that_can_be_is_ignored(
+    deployed: Deployed, standing: House, connection: object
+) -> None:
+    document = f"studios/{standing.id}/users/nobody"
+    with deployed.counted() as calls, deployed.said() as lines:
+        reply = deployed.trigger_event(document, event_value(document, {"connection": connection}), None)
+    assert reply.status == 200
+    assert concerned(lines, document) == [0]
+    assert calls["document_writes"] == 0
+    assert [line for line in lines if line["severity"] == "ERROR"] == []
+
+
+# --- studios ---------------------------------------------------------------------------------------------------------
+
+STUDIO_WRITES: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None, int]] = {
+    "created": (None, {"edition": "standard"}, 1),
+    "erased": ({"edition": "standard"}, None, 1),
+    "edition lowered": ({"edition": "standard"}, {"edition": "express"}, 1),
+    "edition raised": ({"edition": "express"}, {"edition": "enterprise"}, 1),
+    "another edition that has the sync": ({"edition": "standard"}, {"edition": "enterprise"}, 0),
+    "turned off": ({}, {"sync": {"enabled": False}}, 1),
+    "turned on": ({"sync": {"enabled": False}}, {"sync": {"enabled": True}}, 1),
+    "the default written down": ({}, {"sync": {"enabled": True}}, 0),
+    "interval": ({"sync": {"interval_minutes": "10"}}, {"sync": {"interval_minutes": "30"}}, 1),
+    "clash policy": ({"sync": {"clash_policy": "studio"}}, {"sync": {"clash_policy": "latest"}}, 0),
+    "past days": ({"sync": {"past_days": "90"}}, {"sync": {"past_days": "9"}}, 0),
+    "time zone": ({"time_zone": "Europe/Berlin"}, {"time_zone": "Asia/Tokyo"}, 0),
+    "name": ({"name": "Atelier"}, {"name": "Studio"}, 0),
+    "who is mailed": ({}, {"sync": {"notify_on": "never", "notify_email": "a@b.example"}}, 0),
+    "settings that are no map": ({"sync": "nonsense"}, {"sync": ["other", "nonsense"]}, 0),
+}
+
+
+@pytest.mark.parametrize("what", STUDIO_WRITES)
+def test_runs_are_wished_by_those_settings_of_a_studio_that_concern_them(
+    deployed: Deployed, standing: House, what: str
+) -> None:
+    before, after, wished = STUDIO_WRITES[what]
+    document = f"studios/{standing.id}"
+    versions = [None if one is None else event_value(document, one) for one in (before, after)]
+    with deployed.counted() as calls, deployed.said() as lines:
+        reply = deployed.trigger_event(document, *versions)
+        deployed.settle()
+    assert reply.status == 200
+    assert concerned(lines, document) == [wished]
+    assert len(standing.runs("ann", lines)) == wished
+    assert wished or "firestore" not in calls["services"], "what concerns nobody costs nothing"
+
+
+def test_turning_the_whole_studio_off_and_on_again_goes_through_for_each_user_and_no_other_studio(
+    deployed: Deployed, house: House
+) -> None:
+    house.join("ann")
+    house.join("ben")
+    neighbour = House(deployed)
+    neighbour.join("eve")
+    with deployed.said() as lines:
+        house.front_end.set_studio(**{"sync.enabled": False})
+        eventually(lambda: {house.connection(user_id).state for user_id in ("ann", "ben")} == {"paused"}, seconds=5)
+        deployed.settle()
+    assert concerned(lines, f"studios/{house.id}") == [2]
+    assert neighbour.runs("eve", lines) == []
+    assert house.front_end.user("ann")["connection"]["reason"] == "studio_off"
+    house.front_end.book("shoot", title="Shoot", user_ids=["ann", "ben"], **span(3))
+    deployed.settle()
+    assert (house.titles("ann"), house.titles("ben")) == ([], [])
+    house.front_end.set_studio(**{"sync.enabled": True})
+    eventually(lambda: (house.titles("ann"), house.titles("ben")) == (["Shoot"], ["Shoot"]))
+    eventually(lambda: {house.connection(user_id).state for user_id in ("ann", "ben")} == {"connected"})
+
+
+def test_a_studio_that_is_erased_pauses_its_users_and_one_that_comes_back_goes_on(
+    deployed: Deployed, house: House
+) -> None:
+    house.join("ann")
+    house.front_end.erase_studio()
+    eventually(lambda: house.connection("ann").state_reason == "studio_gone", seconds=5)
+    deployed.settle()
+    house.front_end.book("shoot", title="Shoot", user_ids=["ann"], **span(3))
+    deployed.settle()
+    house.front_end.make_studio()
+    eventually(lambda: house.titles("ann") == ["Shoot"])
+    eventually(lambda: house.connection("ann").state == "connected")
+
+
+def test_a_connection_that_waits_for_a_person_is_not_woken_by_a_setting(deployed: Deployed, house: House) -> None:
+    house.join("ann")
+    house.document("ann").update({"state": "needs_reauth"})
+    before = house.version("ann")
+    with deployed.said() as lines:
+        house.front_end.set_studio(**{"sync.interval_minutes": 30})
+        deployed.settle()
+    assert concerned(lines, f"studios/{house.id}") == [0]
+    assert house.version("ann") == before
+
+
+def test_a_broken_connection_keeps_no_colleague_from_hearing_of_the_studio(deployed: Deployed, house: House) -> None:
+    for user_id in ("ann", "ben"):
+        house.join(user_id)
+    # Connections are told in the order of their ids.
+    first, other = sorted(house.connections, key=lambda user_id: house.connections[user_id])
+    house.document(first).update({"since": "CANARY, no instant"})
+    try:
+        house.front_end.set_studio(edition="express")
+        eventually(lambda: house.connection(other).state_reason == "edition", seconds=5)
+    finally:
+        house.document(first).update({"since": firestore.SERVER_TIMESTAMP})
+        deployed.settle()
+
+
+# --- the inbox -------------------------------------------------------------------------------------------------------
+
+
+def question(house: House, **fields: Any) -> dict[str, Any]:
+    """As a run asks it."""
+    refs = {"connection_id": house.connections["ann"], "appointment_id": "shoot"}
+    text = "Ann removed this from her calendar: take her off?"
+    return {"kind": "removed_from_calendar", "user_id": "ann", "text": text, "refs": refs, "status": "open", **fields}
+
+
+@pytest.mark.parametrize("answer", ["take_off", "put_back"])
+def test_a_persons_answer_is_entered_into_the_outbox_and_starts_a_run(
+    deployed: Deployed, house: House, answer: str
+) -> None:
+    house.join("ann")
+    item = {**question(house), "created_at": firestore.SERVER_TIMESTAMP}
+    deployed.client.document(f"studios/{house.id}/inbox/q1").set(item)
+    deployed.settle()
+    deployed.pause("now")
+    with deployed.said() as lines:
+        house.front_end.answer("q1", answer)
+        deployed.stack.triggers.wait_idle(10)
+    assert concerned(lines, f"studios/{house.id}/inbox/q1") == [1]
+    [(entry_id, entry)] = house.below("ann", "outbox").items()
+    assert entry_id == "answer:shoot"
+    assert (entry["appointment_id"], entry["cause"]) == ("shoot", "answered")
+    due = house.connection("ann").next_sync_at
+    assert due is not None
+    assert due <= dt.datetime.now(dt.UTC)
+    with deployed.said() as lines:
+        deployed.pause("now", paused=False)
+        deployed.settle()
+    assert house.runs("ann", lines) == ["done"]
+    assert house.front_end.inbox()["q1"]["answer"] == answer
+
+
+def test_a_person_who_changes_an_answer_while_the_question_is_open_is_heard(
+    deployed: Deployed, standing: House
+) -> None:
+    document = f"studios/{standing.id}/inbox/q1"
+    versions = [event_value(document, question(standing, answer=answer)) for answer in ("take_off", "put_back")]
+    with deployed.said() as lines:
+        assert deployed.trigger_event(document, *versions).status == 200
+        deployed.settle()
+    assert concerned(lines, document) == [1]
+
+
+# What is written -> fields before (None: not there), fields after.
+INBOX_WRITES: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
+    "a question is asked": (None, {}),
+    "a question that is answered before it is asked": (None, {"answer": "take_off"}),
+    "its text is written anew": ({}, {"text": "Ann and Ben"}),
+    "and again, once it is answered": ({"answer": "take_off"}, {"answer": "take_off", "text": "Ann and Ben"}),
+    "an answer is carried out": ({"answer": "take_off"}, {"answer": "take_off", "status": "answered"}),
+    "a question has settled itself": ({}, {"status": "gone"}),
+    "an answer that comes too late": ({"status": "gone"}, {"status": "gone", "answer": "take_off"}),
+    "an answer is taken back": ({"answer": "take_off"}, {}),
+    "a held deletion, answered in the settings": ({"kind": "held"}, {"kind": "held", "answer": "take_off"}),
+    "an answer that is none": ({}, {"answer": "perhaps"}),
+    "an answer that is no text": ({}, {"answer": ["take_off"]}),
+    "a question without refs": ({}, {"answer": "take_off", "refs": {}}),
+    "refs that are no map": ({}, {"answer": "take_off", "refs": "shoot"}),
+    "a kind that we do not know": ({}, {"answer": "take_off", "kind": "riddle"}),
+    "an item that is erased": ({"answer": "take_off"}, None),
+}
+
+
+@pytest.mark.parametrize("what", INBOX_WRITES)
+def test_what_is_no_new_answer_to_an_open_question_concerns_nobody(
+    deployed: Deployed, standing: House, what: str
+) -> None:
+    document = f"studios/{standing.id}/inbox/q1"
+    versions = [None if one is None else event_value(document, question(standing, **one)) for one in INBOX_WRITES[what]]
+    with deployed.counted() as calls, deployed.said() as lines:
+        reply = deployed.trigger_event(document, *versions)
+    assert reply.status == 200
+    assert concerned(lines, document) == [0]
+    assert "firestore" not in calls["services"]
+
+
+@pytest.mark.parametrize("wrong", ["", "a/b", "..", "__x__", ["shoot"], "x" * 1501], ids=lambda wrong: str(wrong)[:9])
+@pytest.mark.parametrize("ref", ["connection_id", "appointment_id"])
+def test_an_answer_about_an_id_that_cannot_exist_is_ignored(
+    deployed: Deployed, standing: House, ref: str, wrong: object
+) -> None:
+    refs = {"connection_id": standing.connections["ann"], "appointment_id": "shoot", ref: wrong}
+    document = f"studios/{standing.id}/inbox/q1"
+    versions = [event_value(document, question(standing, refs=refs, **more)) for more in ({}, {"answer": "put_back"})]
+    with deployed.counted() as calls, deployed.said() as lines:
+        reply = deployed.trigger_event(document, *versions)
+    assert reply.status == 200
+    assert concerned(lines, document) == [0]
+    assert "firestore" not in calls["services"]
+
+
+def test_an_id_that_is_too_long_only_for_the_outbox_is_not_tried_for_ever(deployed: Deployed, standing: House) -> None:
+    refs = {"connection_id": standing.connections["ann"], "appointment_id": "x" * 1500}
+    document = f"studios/{standing.id}/inbox/q1"
+    versions = [event_value(document, question(standing, refs=refs, **more)) for more in ({}, {"answer": "put_back"})]
+    assert deployed.trigger_event(document, *versions).status == 200
 
 
 # --- appointments ----------------------------------------------------------------------------------------------------

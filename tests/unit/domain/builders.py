@@ -4,7 +4,7 @@ Every entry is on one day in May; a time is written ``10:00``, one given as ``10
 """
 
 import datetime as dt
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -13,7 +13,7 @@ from shared.domain.appointment import Appointment
 from shared.domain.content import UNITS, AllDay, Content, Timed, Unit
 from shared.domain.errors import Park
 from shared.domain.event import Event
-from shared.domain.link import Link, Seal, new_seal
+from shared.domain.link import Held, Link, Seal, new_seal
 from shared.domain.operation import Item, Rules
 from shared.domain.reasons import Reason
 
@@ -95,8 +95,21 @@ def a_foreign_event(at: str = "10:00", **fields: Any) -> Event:
     return an_event(at, **{"id": "foreign1", **fields})
 
 
-def a_deleted_event(generation: int = 0) -> Event:
-    return Event(id=event_id(generation), etag="e2")
+def somebody_elses(at: str = "10:00", **fields: Any) -> Event:
+    """An event that this user was invited to, and has accepted unless said otherwise."""
+    return a_foreign_event(at, **{"own": False, "organizer": "carl@example.com", "answer": "accepted", **fields})
+
+
+def an_unfit_event(**fields: Any) -> Event:
+    return an_event(**{"content": None, "unfit": Reason.REPEATING, "unfit_detail": "recurrence", **fields})
+
+
+def a_deleted_event(generation: int = 0, **fields: Any) -> Event:
+    return Event(**{"id": event_id(generation), "etag": "e2", **fields})
+
+
+def a_missing_event(**fields: Any) -> Event:
+    return a_deleted_event(missing=True, **fields)
 
 
 def a_link(studio: Content | None = None, calendar: Content | None = None, **fields: Any) -> Link:
@@ -109,14 +122,25 @@ def a_link(studio: Content | None = None, calendar: Content | None = None, **fie
     )
 
 
-def a_tombstone(generation: int = 0) -> Link:
-    return Link(
-        appointment_id=APPOINTMENT,
-        event_id=event_id(generation),
-        generation=generation,
-        state="gone",
-        expires_at=NOW + dt.timedelta(days=20),
-    )
+def a_tombstone(generation: int = 0, **fields: Any) -> Link:
+    known: dict[str, Any] = {
+        "appointment_id": APPOINTMENT,
+        "event_id": event_id(generation),
+        "generation": generation,
+        "state": "gone",
+        "expires_at": NOW + dt.timedelta(days=20),
+    }
+    return Link(**{**known, **fields})
+
+
+def a_removed_link(studio: Content | None = None, calendar: Content | None = None, **fields: Any) -> Link:
+    """A person deleted the event, others are assigned too, and somebody was asked."""
+    return a_link(studio, calendar, **{"state": "removed", "asked": "question1", **fields})
+
+
+def held_on(side: Literal["studio", "calendar"]) -> Held:
+    """A deletion on the given side that waits for a person's word."""
+    return Held(id="hold1", side=side, etag="e1", at=NOW)
 
 
 def a_seal(sent: Content, units: frozenset[Unit] = EVERY_UNIT, previous: str = "", pending: Seal | None = None) -> Seal:

@@ -150,7 +150,7 @@ class World:
         at = self.outbox.get(appointment_id)
         this = item(CONNECTION, appointment_id, stored, self.links.get(appointment_id), event, at, generation)
         read_at = self._number
-        operation = decide(this, rules(studio_populated=True, calendar_populated=True))
+        operation = decide(this, rules(populating_studio=True, populating_calendar=True))
         if (leaving := before_deleting(operation)) is not None:
             self.links[appointment_id] = leaving
         try:

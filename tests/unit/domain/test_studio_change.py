@@ -1,4 +1,4 @@
-"""What a write to a studio's document means for the sync."""
+"""What a write to a studio's appointment means for the sync."""
 
 import datetime as dt
 from typing import Any
@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.domain.appointment import OWNED, owned_hash
-from shared.domain.studio_change import StudioChange, appointment_change, user_wants_run
+from shared.domain.studio_change import StudioChange, appointment_change
 
 TEN = dt.datetime(2026, 5, 20, 10, tzinfo=dt.UTC)
 NOBODY = StudioChange()
@@ -102,50 +102,3 @@ def test_a_second_run_that_writes_the_same_fields_is_its_own_write() -> None:
 @pytest.mark.parametrize("sync", ["run", 7, [], {"connection": "conn1"}, {"hash": None}])
 def test_a_stamp_that_is_none_says_nothing(sync: object) -> None:
     assert appointment_change(None, a_document(sync=sync)).written_by is None
-
-
-# --- whether a user's document asks for a run ------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ({}, {"schedulable": True}),
-        ({"schedulable": True}, {}),
-        ({}, {"sync": {"enabled": True}}),
-        ({"sync": {"enabled": True}}, {"sync": {"enabled": False}}),
-        ({}, {"sync": {"populate_calendar": True}}),
-        ({"sync": {"populate_studio": False}}, {"sync": {"populate_studio": True}}),
-        ({}, {"sync": {"requested_at": TEN}}),
-        ({"sync": {"requested_at": TEN}}, {"sync": {"requested_at": TEN + dt.timedelta(seconds=1)}}),
-        ({"sync": {"two_way_appointments": False}}, {"sync": {"two_way_appointments": True}}),
-        ({"sync": {"approved_hold": "h1"}}, {"sync": {"approved_hold": "h2"}}),
-        ({"sync": {"calendar_id": "a"}}, {"sync": {}}),
-        (None, {"sync": {"enabled": True}}),
-        ({"sync": {"enabled": True}}, None),
-    ],
-)
-def test_what_a_person_changed_asks_for_a_run(before: Any, after: Any) -> None:
-    assert user_wants_run(before, after)
-
-
-@pytest.mark.parametrize(
-    ("before", "after"),
-    [
-        ({"sync": {"populate_calendar": True}}, {"sync": {"populate_calendar": False}}),
-        ({"sync": {"populate_studio": True}}, {"sync": {}}),
-        ({}, {"connection": {"id": "conn1", "state": "paused"}}),
-        ({"name": "Ann"}, {"name": "Anna"}),
-        ({"sync": {"enabled": True}}, {"sync": {"enabled": True}}),
-        ({"sync": "on"}, {"sync": None}),
-        (None, None),
-    ],
-)
-def test_the_backends_own_writes_and_what_is_no_setting_ask_for_nothing(before: Any, after: Any) -> None:
-    assert not user_wants_run(before, after)
-
-
-def test_a_box_unticked_together_with_a_wish_still_asks_for_a_run() -> None:
-    before = {"sync": {"populate_calendar": True}}
-    after = {"sync": {"populate_calendar": False, "requested_at": TEN}}
-    assert user_wants_run(before, after)

@@ -1,0 +1,338 @@
+"""What the plan's table names: one function for each outcome. Which of them an item gets is `plan.py`."""
+
+import datetime as dt
+
+import msgspec
+
+from shared.domain import identity
+from shared.domain.appointment import Appointment
+from shared.domain.content import UNITS, Content
+from shared.domain.errors import Park
+from shared.domain.event import Delete, Event, Insert, Patch
+from shared.domain.link import TOMBSTONE_LIFE, Link, buried, new_seal
+from shared.domain.merge import Base, Merged, Side, clash_winner, merge
+from shared.domain.operation import (
+    CancelAppointment,
+    CreateAppointment,
+    Item,
+    Operation,
+    Rules,
+    UpdateAppointment,
+)
+from shared.domain.reasons import Reason
+from shared.domain.scope import keeps_out_of_calendar, keeps_out_of_studio
+from shared.domain.visibility import Seen
+
+EVERY_UNIT = frozenset(UNITS)
+NONE = Base()
+
+# --- entering --------------------------------------------------------------------------------------------------------
+
+
+def enter_calendar(item: Item, here: Content, rules: Rules) -> Operation:
+    if out := keeps_out_of_calendar(item, here, rules):
+        return Operation(item=item, reason=out)
+    return enter_again(item, here, rules, Reason.CREATED_IN_STUDIO)
+
+
+def enter_again(item: Item, here: Content, rules: Rules, reason: Reason) -> Operation:
+    """Whether in scope or not: as the next generation of the event's id."""
+    generation = next_generation(item)
+    event_id = identity.event(rules.connection_id, item.appointment_id, generation)
+    seal = new_seal("" if item.link is None else item.link.seal, here, EVERY_UNIT, None)
+    link = Link(
+        appointment_id=item.appointment_id,
+        event_id=event_id,
+        generation=generation,
+        studio=here,
+        calendar=here,
+        seal=seal.name,
+        ends_at=here.when.ends_at,
+    )
+    insert = Insert(event_id=event_id, appointment_id=item.appointment_id, content=here, seal=seal)
+    return Operation(item=item, reason=reason, calendar=insert, link=link)
+
+
+def next_generation(item: Item) -> int:
+    """The generation of the next event that would be entered for an item."""
+    return item.next_generation if item.link is None else max(item.next_generation, item.link.generation + 1)
+
+
+def enter_studio(item: Item, there: Seen, rules: Rules) -> Operation:
+    if there.event.appointment_id is not None:
+        return _take_back(item, there, rules)
+    if out := keeps_out_of_studio(there.event, rules):
+        return Operation(item=item, reason=out)
+    if item.appointment is None:
+        studio = CreateAppointment(content=there.content, event_id=there.event.id)
+        link = _link(item, there, there.content, there.content, "")
+        return Operation(item=item, reason=Reason.CREATED_IN_CALENDAR, studio=studio, link=link)
+    if item.appointment.cancelled:
+        return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO)
+    # Another guest's copy of an event that is in the studio already: this user is added, the studio's text stays.
+    here = item.appointment.content()
+    join = UpdateAppointment(content=here, units=frozenset(), join=True)
+    return Operation(item=item, reason=Reason.JOINED, studio=join, link=_link(item, there, here, there.content, ""))
+
+
+def pair(item: Item, here: Content, there: Seen, rules: Rules) -> Operation:
+    """Both are there and nothing ties them yet: a twin typed by a person, or an entry of ours, known by its seal."""
+    ours = there.event.seal is not None
+    in_scope = keeps_out_of_calendar(item, here, rules) is None or keeps_out_of_studio(there.event, rules) is None
+    if not ours and not in_scope:
+        return Operation(item=item, reason=keeps_out_of_calendar(item, here, rules) or Reason.AGREED)
+    merged = _merged(item, here, there, Base(pending=there.event.seal), rules)
+    generation = identity.generation_of(there.event.id, rules.connection_id, item.appointment_id)
+    return _settle(item, there, merged, "", Reason.CREATED_IN_STUDIO if ours else Reason.MATCHED, generation)
+
+
+def found_again(item: Item, link: Link, there: Seen, rules: Rules) -> Operation:
+    """A pair was taken apart, and an event of it is there: in the bin no longer, or entered by a run that died."""
+    if there.event.id != link.event_id:
+        return _take_back(item, there, rules) if there.event.appointment_id is not None else _left_alone(item)
+    appointment = item.appointment
+    if not (rules.two_way and link.gone_there and appointment is not None and appointment.cancelled):
+        return _left_alone(item)
+    # The calendar cancelled it, and now the calendar has it again.
+    before = _uncancelled(appointment)
+    merged = _merged(item, before, there, NONE, rules)
+    studio = UpdateAppointment(content=merged.studio, units=merged.to_studio | {"status"})
+    seal = "" if there.event.seal is None else there.event.seal.name
+    # As if the studio had agreed to what the calendar has: where it holds something else, that goes there next.
+    link = _link(item, there, there.content, there.content, seal)
+    return Operation(item=item, reason=Reason.RESTORED_IN_CALENDAR, studio=studio, link=link, more=True)
+
+
+def _left_alone(item: Item) -> Operation:
+    cancelled = item.appointment is None or item.appointment.cancelled
+    return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO if cancelled else Reason.NOT_ASSIGNED)
+
+
+def _take_back(item: Item, there: Seen, rules: Rules) -> Operation:
+    """Entered by us, in a run that died before it could say so, for an appointment that has left this user since."""
+    appointment = item.appointment
+    long_ago = rules.now - TOMBSTONE_LIFE
+    if item.link is None and appointment is not None and (appointment.updated_at or rules.now) < long_ago:
+        # Its tombstone may have expired: then a person took the event out of the bin, and it is not ours to delete.
+        return Operation(item=item, reason=Reason.GONE_ON_BOTH)
+    generation = identity.generation_of(there.event.id, rules.connection_id, item.appointment_id)
+    link = _link(item, there, there.content, there.content, "", generation)
+    reason = Reason.CANCELLED_IN_STUDIO
+    if appointment is not None and not appointment.cancelled:
+        reason = Reason.LEFT_USER
+        # A person may have edited it meanwhile: that edit belongs to the appointment, and goes there first.
+        merged = _merged(item, appointment.content(), there, Base(pending=there.event.seal), rules)
+        if merged.to_studio:
+            return _save_edit(item, there, merged, generation)
+    delete = Delete(event_id=there.event.id, etag=there.event.etag)
+    return Operation(item=item, reason=reason, calendar=delete, link=buried(link, rules.now))
+
+
+def unfit(item: Item, event: Event, reason: Reason, rules: Rules) -> Operation:
+    """An event that cannot be taken over: parked, unless nobody asked for it."""
+    if (item.link is None or item.link.state == "gone") and (out := keeps_out_of_studio(event, rules)):
+        return Operation(item=item, reason=out)
+    return Operation(item=item, reason=reason, parked=Park(reason, "event", event.unfit_detail))
+
+
+# --- agreeing --------------------------------------------------------------------------------------------------------
+
+
+def look_first(item: Item) -> Operation:
+    """Wanted again after we set out to delete its event: whether we came to that, only the calendar knows."""
+    return Operation(item=item, reason=Reason.AGREED, more=True)
+
+
+def agree(item: Item, link: Link, here: Content, there: Seen, rules: Rules) -> Operation:
+    base = _base(link, there)
+    if item.unread:
+        # What was edited there while nobody read it stays as it is: only the studio may have changed since.
+        base = Base(link=msgspec.structs.replace(link, calendar=there.content))
+    merged = _merged(item, here, there, base, rules)
+    match (bool(merged.to_studio), bool(merged.to_calendar)):
+        case (True, True):
+            reason = Reason.CHANGED_ON_BOTH
+        case (True, False):
+            reason = Reason.CHANGED_IN_CALENDAR
+        case (False, True):
+            reason = Reason.CHANGED_IN_STUDIO
+        case _ if item.unread:
+            reason = Reason.BASELINE
+        case _:
+            kept_here = there.theirs and link.studio is not None and here.differs(link.studio)
+            reason = Reason.ANOTHERS if kept_here else Reason.AGREED
+    return _settle(item, there, merged, link.seal, reason)
+
+
+def _settle(
+    item: Item, there: Seen, merged: Merged, known_seal: str, reason: Reason, generation: int | None = None
+) -> Operation:
+    """The writes that make both sides what the merge says, and the link that records it."""
+    event = there.event
+    calendar = None
+    seal_name = event.seal.name if event.seal is not None else known_seal
+    if merged.to_calendar:
+        pending = event.seal if event.seal is not None and event.seal.name != known_seal else None
+        seal = new_seal(seal_name, merged.calendar, merged.to_calendar, pending)
+        seal_name = seal.name
+        calendar = Patch(
+            event_id=event.id,
+            appointment_id=item.appointment_id,
+            etag=event.etag,
+            content=merged.calendar,
+            units=merged.to_calendar,
+            seal=seal,
+        )
+    studio = UpdateAppointment(content=merged.studio, units=merged.to_studio) if merged.to_studio else None
+    link = _link(item, there, merged.studio, merged.calendar, seal_name, generation)
+    if calendar is None and studio is None and link == item.link:
+        return Operation(item=item, reason=Reason.ANOTHERS if there.theirs else Reason.AGREED)
+    return Operation(item=item, reason=reason, calendar=calendar, studio=studio, link=link, lost=merged.lost)
+
+
+# --- deletions -------------------------------------------------------------------------------------------------------
+
+
+def deleted_in_calendar(item: Item, link: Link, here: Content, rules: Rules) -> Operation:
+    assert item.appointment is not None  # noqa: S101 - there is content, so there is a document
+    alone = set(item.appointment.user_ids) == {rules.user_id}
+    if link.studio is None or here.differs(link.studio):
+        return enter_again(item, here, rules, Reason.STUDIO_EDIT_BEATS_DELETION)
+    if item.verdict == "declined":
+        return enter_again(item, here, rules, Reason.PUT_BACK)
+    if item.unread:
+        removed = msgspec.structs.replace(link, state="removed", held=None)
+        return Operation(item=item, reason=Reason.REMOVED_WHILE_UNREAD, link=removed)
+    if not rules.two_way:
+        return enter_again(item, here, rules, Reason.MIRRORED)
+    if link.colleagues and alone:
+        # Gone with the colleague's own entry, who was taken off: this user's own takes its place.
+        return enter_again(item, here, rules, Reason.CREATED_IN_STUDIO)
+    if not alone:
+        question = identity.removal_question(rules.connection_id, link.event_id)
+        removed = msgspec.structs.replace(link, state="removed", asked=question, held=None)
+        return Operation(item=item, reason=Reason.REMOVED_FROM_ONE_OF_SEVERAL, link=removed)
+    if link.held is not None and item.verdict != "approved":
+        return Operation(item=item, reason=Reason.HELD)
+    gone = buried(link, rules.now, there=True)
+    return Operation(item=item, reason=Reason.DELETED_IN_CALENDAR, studio=CancelAppointment(), link=gone)
+
+
+def still_removed(item: Item, link: Link, here: Content, rules: Rules) -> Operation:
+    """A person deleted the event, and the appointment stayed: until the studio edits it, or somebody answers."""
+    if link.studio is None or here.differs(link.studio):
+        return enter_again(item, here, rules, Reason.STUDIO_EDIT_BEATS_DELETION)
+    match item.verdict:
+        case "put_back":
+            return enter_again(item, here, rules, Reason.PUT_BACK)
+        case "take_off":
+            leave = UpdateAppointment(content=here, units=frozenset(), leave=True)
+            return Operation(item=item, reason=Reason.TAKEN_OFF, studio=leave, link=buried(link, rules.now))
+        case _:
+            reason = Reason.REMOVED_WHILE_UNREAD if link.asked is None else Reason.REMOVED_FROM_ONE_OF_SEVERAL
+            return Operation(item=item, reason=reason)
+
+
+def left_studio(item: Item, link: Link, there: Seen, rules: Rules) -> Operation:
+    """Cancelled or erased in the studio, or this user is not assigned any more."""
+    appointment = item.appointment
+    if there.theirs:
+        # Not ours to delete. The pair stands, so that it is known should the studio take it up again.
+        return Operation(item=item, reason=Reason.ANOTHERS)
+    delete = Delete(event_id=there.event.id, etag=there.event.etag)
+    gone = buried(link, rules.now)
+    base = _base(link, there)
+    if appointment is None or appointment.cancelled:
+        if item.verdict == "declined":
+            return _reinstate(item, link, there)
+        if link.held is not None and item.verdict != "approved":
+            return Operation(item=item, reason=Reason.HELD)
+        lost = () if link.studio is None else merge(link.studio, there.content, base, "studio", two_way=False).lost
+        return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO, calendar=delete, link=gone, lost=lost)
+    merged = _merged(item, appointment.content(), there, base, rules)
+    if merged.to_studio and rules.two_way:
+        # Reassigned: what this user still changed in the calendar belongs to the appointment.
+        return _save_edit(item, there, merged, None)
+    return Operation(item=item, reason=Reason.LEFT_USER, calendar=delete, link=gone, lost=merged.lost)
+
+
+def _reinstate(item: Item, link: Link, there: Seen) -> Operation:
+    """A person declined to let the studio's cancellation through: it is undone, or the erased document made again."""
+    if item.appointment is None:
+        created = CreateAppointment(content=there.content, event_id=there.event.id)
+        pair = _link(item, there, there.content, there.content, link.seal)
+        return Operation(item=item, reason=Reason.PUT_BACK, studio=created, link=pair)
+    here = _uncancelled(item.appointment)
+    if link.studio is not None:
+        here = msgspec.structs.replace(here, status=link.studio.status)
+    studio = UpdateAppointment(content=here, units=frozenset({"status"}))
+    column = there.content if link.calendar is None else link.calendar
+    pair = _link(item, there, here if link.studio is None else link.studio, column, link.seal)
+    return Operation(item=item, reason=Reason.PUT_BACK, studio=studio, link=pair, more=True)
+
+
+def bury(item: Item, link: Link, rules: Rules) -> Operation:
+    return Operation(item=item, reason=Reason.GONE_ON_BOTH, link=buried(link, rules.now))
+
+
+def _save_edit(item: Item, there: Seen, merged: Merged, generation: int | None) -> Operation:
+    """The first of two steps: what a person changed in the calendar enters the studio, before the event goes.
+
+    A run that died between the two would lose it otherwise.
+    """
+    seal = "" if there.event.seal is None else there.event.seal.name
+    return Operation(
+        item=item,
+        reason=Reason.CHANGED_IN_CALENDAR,
+        studio=UpdateAppointment(content=merged.studio, units=merged.to_studio),
+        link=_link(item, there, merged.studio, there.content, seal, generation),
+        lost=merged.lost,
+        more=True,
+    )
+
+
+# --- common ----------------------------------------------------------------------------------------------------------
+
+
+def _merged(item: Item, here: Content, there: Seen, base: Base, rules: Rules) -> Merged:
+    at, updated = item.changed_at, there.event.updated
+    winner: Side = clash_winner(rules.clash_policy, _seconds(at), _seconds(updated))
+    return merge(here, there.content, base, winner, two_way=rules.two_way, frozen=there.frozen)
+
+
+def _base(link: Link, there: Seen) -> Base:
+    """What is known of the last agreement: the link, and a seal of ours that it does not know."""
+    seal = there.event.seal
+    return Base(link=link, pending=seal if seal is not None and seal.name != link.seal else None)
+
+
+def _link(
+    item: Item, there: Seen, studio: Content, calendar: Content, seal: str, generation: int | None = None
+) -> Link:
+    before = item.link
+    known = 0 if before is None else before.generation
+    held = None if before is None else before.held
+    if held is not None and (item.event is not None or held.side == "studio"):
+        held = None  # Both sides are there: there is nothing to hold any more.
+    return Link(
+        appointment_id=item.appointment_id,
+        event_id=there.event.id,
+        generation=known if generation is None else generation,
+        studio=studio,
+        calendar=calendar,
+        etag=there.event.etag,
+        seal=seal,
+        ends_at=studio.when.ends_at,
+        theirs=there.theirs,
+        colleagues=item.colleagues or (before is not None and before.paired and before.colleagues),
+        private_there=there.private_there,
+        held=held,
+    )
+
+
+def _uncancelled(appointment: Appointment) -> Content:
+    return msgspec.structs.replace(appointment, status="confirmed").content()
+
+
+def _seconds(at: dt.datetime | None) -> float | None:
+    return None if at is None else at.timestamp()

@@ -1,0 +1,78 @@
+"""What the studio may see of a calendar entry, and which of its fields are ours to write.
+
+| entry                                     | seen by the studio                    | not ours to write              |
+|-------------------------------------------|---------------------------------------|--------------------------------|
+| organised by somebody else; out of office | whole; tentative until it is accepted | everything                     |
+| made private in the calendar              | "Busy": no title, text or place       | title, text, place, visibility |
+| the same, where the user allows details   | whole                                 | nothing                        |
+| made private by the studio                | whole: it is the studio's own text    | nothing                        |
+"""
+
+import msgspec
+
+from shared.domain.content import UNITS, Content, Unit, unit_hash
+from shared.domain.event import Event
+from shared.domain.link import Link
+from shared.domain.operation import Item, Rules
+
+BUSY = "Busy"
+
+EVERYTHING: frozenset[Unit] = frozenset(UNITS)
+HIDDEN: frozenset[Unit] = frozenset({"title", "description", "location", "private"})
+
+# A guest who has not answered yet may still decline.
+UNDECIDED = frozenset({"tentative", "needsAction"})
+
+
+class Seen(msgspec.Struct, frozen=True, kw_only=True):
+    """A calendar entry as the studio sees it. `frozen` are the units that are not ours to write."""
+
+    event: Event
+    content: Content
+    theirs: bool
+    private_there: bool
+    frozen: frozenset[Unit]
+
+
+def seen(event: Event, item: Item, rules: Rules) -> Seen:
+    """An item's event with content, as it is in the calendar now."""
+    assert event.content is not None  # noqa: S101 - the caller has looked; tells the type checker
+    content = event.content
+    theirs = not event.own or event.kind != "default"
+    if theirs and event.answer in UNDECIDED:
+        content = msgspec.structs.replace(content, status="tentative")
+    return _shown(event, content, rules, theirs=theirs, private_there=_private_there(event, event.content, item))
+
+
+def as_agreed(link: Link, rules: Rules) -> Seen:
+    """The event of a pair, where the calendar was not asked: as it was last seen."""
+    assert link.calendar is not None  # noqa: S101 - a pair has both columns
+    event = Event(id=link.event_id, etag=link.etag, content=link.calendar)
+    return _shown(event, link.calendar, rules, theirs=link.theirs, private_there=link.private_there)
+
+
+def _shown(event: Event, content: Content, rules: Rules, *, theirs: bool, private_there: bool) -> Seen:
+    hidden = private_there and not rules.private_details
+    if hidden:
+        content = msgspec.structs.replace(content, title=BUSY, description="", location="")
+    return Seen(
+        event=event,
+        content=content,
+        theirs=theirs,
+        private_there=private_there,
+        frozen=EVERYTHING if theirs else HIDDEN if hidden else frozenset(),
+    )
+
+
+def _private_there(event: Event, content: Content, item: Item) -> bool:
+    """Whether the calendar's owner made private what came from the calendar: anything else is the studio's own text."""
+    if not content.private:
+        return False
+    link = item.link
+    if link is None or link.calendar is None:
+        return event.appointment_id is None
+    if link.private_there:
+        return True
+    origin = None if item.appointment is None else item.appointment.origin
+    ours = event.seal is not None and event.seal.sent.get("private") == unit_hash("private", content)
+    return origin is not None and origin.event_id == event.id and not (link.calendar.private or ours)

@@ -1,0 +1,168 @@
+"""The fourth paragraph of a run: deletions of an unusual number wait for a person's word.
+
+What is held is marked on its links, so that the cursor may pass, and listed in one question in the inbox. The answer,
+a hold id in the user's settings, puts just what that question lists into the outbox: read anew, and then carried out
+or put back.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+from typing import Any, Literal
+
+import msgspec
+
+from shared.domain import guard, identity
+from shared.domain.connection import OutboxEntry
+from shared.domain.event import Delete
+from shared.domain.inbox import InboxItem
+from shared.domain.link import Held, Link
+from shared.domain.operation import CancelAppointment, Operation
+from shared.domain.reasons import Reason
+from shared.domain.settings import UserSync
+from shared.ports import InboxWrite, Settlement
+from shared.services.run import Run, Step
+
+Side = Literal["studio", "calendar"]
+
+
+class Guard:
+    """Counts one run's deletions, and holds those that are too many."""
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+        self._passed: set[str] = set()
+
+    def checked(self, operations: Sequence[Operation]) -> list[Operation]:
+        """The same operations, those that must be held replaced by the mark that says so."""
+        counted = [one for one in operations if self._counts(one)]
+        if not counted:
+            return list(operations)
+        run = self._run
+        now, taken = run.ports.clock.now(), run.connection.taken
+        before = guard.count(taken, now)
+        upcoming = 0
+        passes = guard.lets_through(len(counted), before, upcoming)
+        if not passes:
+            upcoming = run.ports.store.upcoming_pairs(run.connection_id, now)
+            passes = guard.lets_through(len(counted), before, upcoming)
+        if passes:
+            self._passed.update(one.item.appointment_id for one in counted)
+            taken = guard.add(taken, len(counted), now)
+            run.know(taken=taken)
+            run.note(taken=msgspec.to_builtins(taken))
+            return list(operations)
+        hold_id = self._ask(counted, upcoming, now)
+        held = {id(one) for one in counted}
+        return [_held(one, hold_id, now) if id(one) in held else one for one in operations]
+
+    def _counts(self, operation: Operation) -> bool:
+        this = operation.item
+        if not operation.takes_away or this.verdict == "approved" or this.appointment_id in self._passed:
+            return False
+        # An unrecorded entry of ours was never a pair, and one that is leaving was let through by a run that died.
+        return this.link is not None and this.link.state == "paired"
+
+    def _ask(self, held: Sequence[Operation], upcoming: int, now: dt.datetime) -> str:
+        """One question for all that is held now, in place of one that is still open. Stored before the links are."""
+        run = self._run
+        hold_id = f"hold-{run.ports.new_id()}"
+        ids = [one.item.appointment_id for one in held]
+        writes = []
+        before = run.connection.hold
+        if before is not None:
+            known = run.ports.store.inbox(run.connection.studio_id, [before]).get(before)
+            if known is not None and known.status == "open":
+                ids = list(dict.fromkeys([*known.refs.get("appointment_ids", ()), *ids]))
+                writes.append(self._write(before, {"status": "gone"}))
+        question = InboxItem(
+            kind="held",
+            user_id=run.connection.user_id,
+            text=_text(held, len(ids) - len(held), upcoming, now),
+            refs={"connection_id": run.connection_id, "hold_id": hold_id, "appointment_ids": ids},
+            created_at=now,
+        )
+        writes.append(self._write(hold_id, msgspec.to_builtins(question, builtin_types=(dt.datetime,))))
+        run.know(hold=hold_id)
+        run.note(hold=hold_id)
+        run.settle([Step(Settlement(inbox=tuple(writes)))])
+        return hold_id
+
+    def _write(self, item_id: str, fields: dict[str, Any]) -> InboxWrite:
+        return InboxWrite(studio_id=self._run.connection.studio_id, item_id=item_id, fields=fields)
+
+
+def take_answers(run: Run, settings: UserSync) -> None:
+    """Enter what a person approved or declined into the outbox, once for each hold id; this run finds it there."""
+    known = run.connection.answered
+    answers: tuple[tuple[Literal["declined", "approved"], str | None, str | None], ...] = (
+        ("declined", settings.declined_hold, known.declined),
+        ("approved", settings.approved_hold, known.approved),
+    )
+    for verdict, hold_id, seen_before in answers:
+        if hold_id is None or hold_id == seen_before:
+            continue
+        inbox = _carry_out(run, verdict, hold_id) if identity.usable(hold_id) else ()
+        answered = msgspec.structs.replace(run.connection.answered, **{verdict: hold_id})
+        run.know(answered=answered)
+        run.note(**{f"answered.{verdict}": hold_id})
+        if hold_id == run.connection.hold:
+            run.know(hold=None)
+            run.note(hold=None)
+        run.settle([Step(Settlement(inbox=inbox))])
+
+
+def _carry_out(run: Run, verdict: Literal["approved", "declined"], hold_id: str) -> tuple[InboxWrite, ...]:
+    """Only what the question listed, as far as it is still held."""
+    store, connection = run.ports.store, run.connection
+    question = store.inbox(connection.studio_id, [hold_id]).get(hold_id)
+    if question is None or question.kind != "held" or question.refs.get("connection_id") != run.connection_id:
+        return ()
+    if question.status == "answered":
+        return ()
+    listed = [one for one in question.refs.get("appointment_ids", ()) if identity.usable(one)]
+    links = store.links(run.connection_id, listed)
+    store.put_outbox(
+        [
+            (run.connection_id, f"hold:{link.appointment_id}", _entry(link, verdict, run.started_at))
+            for link in links.values()
+            if link.held is not None
+        ]
+    )
+    return (InboxWrite(studio_id=connection.studio_id, item_id=hold_id, fields={"status": "answered"}),)
+
+
+def _entry(link: Link, verdict: Literal["approved", "declined"], at: dt.datetime) -> OutboxEntry:
+    return OutboxEntry(appointment_id=link.appointment_id, event_id=link.event_id, at=at, cause=verdict)
+
+
+def _held(operation: Operation, hold_id: str, now: dt.datetime) -> Operation:
+    link = operation.item.link
+    assert link is not None  # noqa: S101 - only pairs are counted
+    etag = operation.calendar.etag if isinstance(operation.calendar, Delete) else ""
+    held = Held(id=hold_id, side=_side(operation), etag=etag, at=now)
+    marked = msgspec.structs.replace(link, held=held)
+    return Operation(item=operation.item, reason=Reason.HELD, link=marked)
+
+
+def _side(operation: Operation) -> Side:
+    """Where the deletion happened."""
+    return "calendar" if isinstance(operation.studio, CancelAppointment) else "studio"
+
+
+def _text(held: Sequence[Operation], earlier: int, upcoming: int, now: dt.datetime) -> str:
+    """What a person is asked, in words: "would cancel 41 of 58 upcoming appointments"."""
+    parts = []
+    for side, deed in (
+        ("calendar", "Entries deleted in the calendar would cancel {} in the studio."),
+        ("studio", "Appointments cancelled or deleted in the studio would take {} out of the calendar."),
+    ):
+        ends = [one.item.link.ends_at for one in held if _side(one) == side and one.item.link is not None]
+        if ends:
+            ahead = sum(end is not None and end > now for end in ends)
+            past = len(ends) - ahead
+            what = [f"{ahead} of {upcoming} upcoming"] if ahead else []
+            what += [f"{past} past"] if past else []
+            parts.append(deed.format(" and ".join(what)))
+    if earlier:
+        parts.append(f"{earlier} held before this are listed too.")
+    return " ".join([*parts, "Nothing of this is carried out before you approve or decline it."])

@@ -1,0 +1,444 @@
+"""Why an appointment is not in a user's calendar, and why an entry of the calendar is not in the studio (B11).
+
+What the next run would read of this one item is read, and the plan is asked what that run would make of it: the answer
+is the plan's own word, so it cannot contradict what happens then. Nothing is written and no lease is taken.
+"""
+
+import datetime as dt
+from collections.abc import Sequence
+
+import msgspec
+
+from shared.domain import contract, identity
+from shared.domain.appointment import Appointment
+from shared.domain.connection import Cause, Connection, OutboxEntry, Parked, Populate
+from shared.domain.errors import Park, Stop
+from shared.domain.event import Event
+from shared.domain.link import Link
+from shared.domain.operation import Item, Operation, Rules
+from shared.domain.plan import decide, is_here
+from shared.domain.reasons import Reason
+from shared.domain.settings import Studio, User, why_not
+from shared.domain.visibility import seen
+from shared.ports import Calendar, Calendars, Clock, Document, Store, Stored
+from shared.services import reading
+from shared.services.apply import MANY_TRIES
+from shared.services.gather import colleagues_pairs, events_by_appointment, gather, matched, notes
+from shared.services.gather import item as item_of
+from shared.services.wishes import RUNNABLE
+
+# What a connection was paused for, and what studio and user themselves say when they are read: they have the last word.
+_SAID_BY_SETTINGS = frozenset(
+    {
+        Reason.STUDIO_GONE,
+        Reason.USER_GONE,
+        Reason.EDITION,
+        Reason.STUDIO_OFF,
+        Reason.USER_OFF,
+        Reason.NOT_SCHEDULABLE,
+        Reason.INVALID,
+    }
+)
+# Both sides have it, and no run has anything to carry.
+_IN_STEP = frozenset({Reason.AGREED, Reason.BASELINE, Reason.ANOTHERS})
+# What keeps out an entry that a full listing takes in all the same where it finds its twin on the other side.
+_KEPT_OUT = frozenset(
+    {
+        Reason.ENDED_BEFORE_WINDOW,
+        Reason.UNCHANGED_SINCE_CONNECTED,
+        Reason.IN_EARLIER_CALENDAR,
+        Reason.ONE_WAY,
+        Reason.EVENT_TYPE,
+        Reason.TENTATIVE,
+        Reason.DECLINED,
+    }
+)
+
+
+class Looked(msgspec.Struct, frozen=True, kw_only=True):
+    """The connection that the answer was found in. `running`: a run is under way."""
+
+    connection_id: str
+    state: str
+    synced_at: dt.datetime | None
+    next_sync_at: dt.datetime | None
+    running: bool
+
+
+class Why(msgspec.Struct, frozen=True, kw_only=True):
+    """The answer. Ids, reasons and the names of fields: nothing that a client or a guest has written.
+
+    `in_step`: it is on the other side, and nothing waits to be carried. `field` and `detail` say what is the matter.
+    `at`: when a run will look at it, where that changes something; `then`: what that run makes of it. `looked` is None
+    where there is no connection.
+    """
+
+    reason: Reason
+    in_step: bool = False
+    field: str = ""
+    detail: str = ""
+    at: dt.datetime | None = None
+    then: Reason | None = None
+    appointment_id: str | None = None
+    event_id: str | None = None
+    looked: Looked | None = None
+
+
+def why_appointment(
+    studio_id: str, user_id: str, appointment_id: str, *, store: Store, calendars: Calendars, clock: Clock
+) -> Why:
+    """Why an appointment is (not) in a user's calendar.
+
+    Raises:
+        Retry: calendar or storage does not answer just now.
+    """
+    usable = identity.usable(studio_id) and identity.usable(appointment_id)
+    document = store.appointments(studio_id, [appointment_id]).get(appointment_id) if usable else None
+    inquiry = _open(studio_id, user_id, store, calendars, clock)
+    if isinstance(inquiry, Why):
+        if inquiry.reason is Reason.USER_GONE and document is not None and user_id in _ids(document, "resource_ids"):
+            inquiry = msgspec.structs.replace(inquiry, reason=Reason.NOT_SCHEDULABLE)
+        return msgspec.structs.replace(inquiry, appointment_id=appointment_id)
+    link = inquiry.link(appointment_id) if usable else None
+    if document is None and link is None:
+        return inquiry.told(Why(reason=Reason.NO_SUCH_APPOINTMENT, appointment_id=appointment_id))
+    try:
+        event = None if link is None else inquiry.calendar.get([link.event_id])[0]
+        return inquiry.told(inquiry.about(appointment_id, event))
+    except Stop as lost:
+        return inquiry.told(Why(reason=lost.reason, appointment_id=appointment_id))
+
+
+def why_event(studio_id: str, user_id: str, event_id: str, *, store: Store, calendars: Calendars, clock: Clock) -> Why:
+    """Why an entry of a user's calendar is (not) in the studio.
+
+    Raises:
+        Retry: calendar or storage does not answer just now.
+    """
+    inquiry = _open(studio_id, user_id, store, calendars, clock)
+    if isinstance(inquiry, Why):
+        return msgspec.structs.replace(inquiry, event_id=event_id)
+    try:
+        return inquiry.told(inquiry.about_event(event_id))
+    except Stop as lost:
+        return inquiry.told(Why(reason=lost.reason, event_id=event_id))
+
+
+def _open(studio_id: str, user_id: str, store: Store, calendars: Calendars, clock: Clock) -> "_Inquiry | Why":
+    """Everything up to the item: or why nothing of this user syncs at all."""
+    if not identity.usable(studio_id):
+        return Why(reason=Reason.STUDIO_GONE)
+    if not identity.usable(user_id):
+        return Why(reason=Reason.USER_GONE)
+    documents = store.settings(studio_id, user_id)
+    try:
+        studio = None if documents[0] is None else contract.read(documents[0], Studio)
+        user = None if documents[1] is None else contract.read(documents[1], User)
+    except Park as park:
+        return Why(reason=park.reason, field=park.field, detail=f"in the settings: {park.detail}")
+    reason = why_not(studio, user)
+    if reason is not None or studio is None or user is None:
+        return Why(reason=reason or Reason.USER_GONE)
+    if user.connection is None or not identity.usable(user.connection.id):
+        return Why(reason=Reason.NOT_CONNECTED)
+    stored = store.connection(user.connection.id)
+    if stored is None:
+        return Why(reason=Reason.NOT_CONNECTED)
+    calendar = calendars.open(stored.id, stored.value)
+    inquiry = _Inquiry(stored.id, stored.value, studio, user, store, calendar, clock.now())
+    rests = inquiry.rests()
+    if rests is not None:
+        return inquiry.told(Why(reason=rests, at=inquiry.next_run))
+    if user.sync.calendar_id not in {None, stored.value.calendar_id}:
+        # Which of the two calendars it will be in is decided when the run has gone over.
+        detail = "the next run goes over to the chosen one"
+        return inquiry.told(Why(reason=Reason.SWITCHED, detail=detail, at=inquiry.next_run))
+    return inquiry
+
+
+class _Inquiry:
+    """What is known of one connection while a question about one of its items is answered."""
+
+    def __init__(
+        self,
+        connection_id: str,
+        connection: Connection,
+        studio: Studio,
+        user: User,
+        store: Store,
+        calendar: Calendar,
+        now: dt.datetime,
+    ) -> None:
+        self.calendar = calendar
+        self._id = connection_id
+        self._connection = connection
+        self._user = user
+        self._store = store
+        self._now = now
+        self._populate: Populate | None = reading.to_list(connection, user.sync, now)
+        self._rules: Rules = reading.rules_of(connection_id, connection, studio, user.sync, now, self._populate)
+
+    @property
+    def next_run(self) -> dt.datetime | None:
+        """When the next run is due; None: not before somebody acts."""
+        due = self._connection.next_sync_at
+        return None if due is None else self._connection.soonest(max(due, self._now))
+
+    def rests(self) -> Reason | None:
+        """Why this connection does not sync though studio and user would have it."""
+        connection = self._connection
+        if connection.state not in RUNNABLE:
+            return connection.state_reason or Reason.NOT_CONNECTED
+        return connection.state_reason if connection.state_reason not in _SAID_BY_SETTINGS else None
+
+    def told(self, why: Why) -> Why:
+        """An answer, with where it was found."""
+        connection = self._connection
+        looked = Looked(
+            connection_id=self._id,
+            state=connection.state,
+            synced_at=connection.synced_at,
+            next_sync_at=connection.next_sync_at,
+            running=connection.held_by_another("", self._now),
+        )
+        return msgspec.structs.replace(why, looked=looked)
+
+    def link(self, appointment_id: str) -> Link | None:
+        return self._store.links(self._id, [appointment_id]).get(appointment_id)
+
+    def about_event(self, event_id: str) -> Why:
+        """The answer for an entry of the calendar, given by its id."""
+        nothing = Why(reason=Reason.NO_SUCH_ENTRY, event_id=event_id)
+        if not event_id or not identity.usable(f"event:{event_id}"):
+            return nothing
+        try:
+            event = self.calendar.get([event_id])[0]
+        except Park:
+            return nothing  # Google takes it for no id at all.
+        appointment_id = self._appointment_of(event)
+        if appointment_id is None:
+            return nothing
+        link = self.link(appointment_id)
+        if link is not None and item_of(self._id, appointment_id, None, link, event).event is None:
+            return Why(reason=Reason.OTHER_ENTRY, appointment_id=appointment_id, event_id=link.event_id)
+        return msgspec.structs.replace(self.about(appointment_id, event), event_id=event_id)
+
+    def _appointment_of(self, event: Event) -> str | None:
+        """The appointment that an event stands for, or would become; None where the event is nothing to us."""
+        by_event = self._store.links_of_events(self._id, [event.id])
+        pairs = {} if by_event else colleagues_pairs(self._store, self._connection.studio_id, [event])
+        left = self._store.outbox_entry(self._id, f"event:{event.id}")
+        if left is not None and left.appointment_id is not None:
+            pairs[event.id] = left.appointment_id
+        return next(iter(events_by_appointment([event], by_event, pairs, self._connection.studio_id)), None)
+
+    def about(self, appointment_id: str, event: Event | None) -> Why:
+        """The answer for one pair; `event` as the calendar has it now, None where none was ever known."""
+        entries = self._entries(appointment_id, event)
+        parked = self._store.parked_item(self._id, appointment_id)
+        if parked is not None and not (entries or self._populate or self._changed_since(parked, event)):
+            # Nothing has happened to it since: no run looks at it.
+            why = Why(reason=parked.reason, field=parked.field, detail=parked.detail, event_id=parked.event_id)
+        else:
+            why = self._planned(appointment_id, event, entries)
+        return msgspec.structs.replace(why, appointment_id=why.appointment_id or appointment_id)
+
+    def _planned(self, appointment_id: str, event: Event | None, entries: Sequence[OutboxEntry]) -> Why:
+        """What the next run would make of it."""
+        if notes(entries).tries.get(appointment_id, 0) >= MANY_TRIES:
+            return Why(reason=Reason.REFUSED_BY_PROVIDER, detail="no answer, again and again")
+        one, document = self._item(appointment_id, event, entries)
+        if one.misfit is not None and not entries and self._user_is_missing(document):
+            return Why(reason=Reason.NOT_ASSIGNED)
+        operation = self._decided(one)
+        if operation is not None and operation.reason in _KEPT_OUT and (twin := self._twin(one)) is not None:
+            operation = self._decided(self._item(*twin, entries)[0])
+        if operation is None:
+            return Why(reason=Reason.UNEXPECTED)
+        why = self._said(operation, event, entries)
+        one = operation.item
+        return msgspec.structs.replace(why, appointment_id=one.appointment_id, event_id=_event_of(one))
+
+    def _decided(self, one: Item) -> Operation | None:
+        try:
+            return decide(one, self._rules)
+        except Exception:  # noqa: BLE001 - as in a run, which logs it, tries again, and then parks the item
+            return None
+
+    # --- what the next run would read --------------------------------------------------------------------------------
+
+    def _entries(self, appointment_id: str, event: Event | None) -> list[OutboxEntry]:
+        """What the outbox says of the item; and the answer to a question about it that no run has seen yet."""
+        ids = [appointment_id, f"answer:{appointment_id}", f"hold:{appointment_id}"]
+        if event is not None:
+            ids.append(f"event:{event.id}")
+        found = [self._store.outbox_entry(self._id, one) for one in ids if identity.usable(one)]
+        return [*(one for one in found if one is not None), *self._answers(appointment_id, event)]
+
+    def _answers(self, appointment_id: str, event: Event | None) -> list[OutboxEntry]:
+        """As `guarding.take_answers` enters them, once a run finds them in the user's settings."""
+        sync, known = self._user.sync, self._connection.answered
+        given: tuple[tuple[Cause, str | None, str | None], ...] = (
+            ("declined", sync.declined_hold, known.declined),
+            ("approved", sync.approved_hold, known.approved),
+        )
+        entries = []
+        for cause, hold_id, seen_before in given:
+            if hold_id is None or hold_id == seen_before or not identity.usable(hold_id):
+                continue
+            question = self._store.inbox(self._connection.studio_id, [hold_id]).get(hold_id)
+            if question is None or question.status == "answered" or question.refs.get("connection_id") != self._id:
+                continue
+            if appointment_id in question.refs.get("appointment_ids", ()):
+                event_id = None if event is None else event.id
+                entry = OutboxEntry(appointment_id=appointment_id, event_id=event_id, at=self._now, cause=cause)
+                entries.append(entry)
+        return entries
+
+    def _item(
+        self, appointment_id: str, event: Event | None, entries: Sequence[OutboxEntry]
+    ) -> tuple[Item, Stored[Document] | None]:
+        """The item as a run gathers it, and its document."""
+        events = []
+        if event is not None and self._reads(appointment_id, entries):
+            events = [notes(entries).of(event, two_way=self._rules.two_way)]
+        # It is looked at because somebody asks: that names the pair, and says nothing of it.
+        event_id = None if event is None else event.id
+        asked = OutboxEntry(appointment_id=appointment_id, event_id=event_id, at=self._now, cause="left")
+        stored = [Stored(str(place), entry, None) for place, entry in enumerate((*entries, asked))]
+        gathered = gather(self._store, self._id, self._connection, stored, events, {})
+        one = next(one for one in gathered.items if one.appointment_id == appointment_id)
+        baseline = self._populate is not None and self._populate.baseline
+        return msgspec.structs.replace(one, unread=one.unread or baseline), gathered.documents.get(appointment_id)
+
+    def _reads(self, appointment_id: str, entries: Sequence[OutboxEntry]) -> bool:
+        """Whether a run sees the event as it is now; otherwise it takes the event of a pair to be as last agreed."""
+        if self._rules.two_way or self._lists or any(entry.event_id is not None for entry in entries):
+            return True
+        link = self.link(appointment_id)
+        return link is None or link.state in {"leaving", "gone"}
+
+    @property
+    def _lists(self) -> bool:
+        """Whether the next run lists the calendar in full."""
+        return self._populate is not None and not self._populate.listed
+
+    def _changed_since(self, parked: Parked, event: Event | None) -> bool:
+        changed = None if event is None else event.updated
+        return self._rules.two_way and changed is not None and changed >= parked.since
+
+    def _user_is_missing(self, document: Stored[Document] | None) -> bool:
+        """Of a document that does not fit the contract: no run of this user meets it."""
+        return document is not None and self._connection.user_id not in _ids(document, "user_ids")
+
+    def _twin(self, one: Item) -> tuple[str, Event] | None:
+        """What a full listing pairs it with: the same entry, typed on both sides."""
+        if not self._lists or (one.link is not None and one.link.paired):
+            return None
+        if one.event is not None:
+            return self._twin_of_event(one.event)
+        return None if one.appointment is None else self._twin_of_appointment(one.appointment_id, one.appointment)
+
+    def _twin_of_event(self, event: Event) -> tuple[str, Event] | None:
+        user_id, studio_id = self._connection.user_id, self._connection.studio_id
+        window = self._store.appointments_of_user(studio_id, user_id, self._rules.window_from)
+        links = self._store.links(self._id, list(window)) if window else {}
+        unpaired = {}
+        for one_id, document in window.items():
+            one = item_of(self._id, one_id, document, links.get(one_id), None)
+            if one.appointment is not None and not one.appointment.cancelled and not (one.link and one.link.paired):
+                unpaired[one_id] = one.appointment
+        found = matched(self._store, studio_id, unpaired, [event]).get(event.id)
+        return None if found is None else (found, event)
+
+    def _twin_of_appointment(self, appointment_id: str, appointment: Appointment) -> tuple[str, Event] | None:
+        when = appointment.content().when
+        page_token: str | None = None
+        while True:
+            page = self.calendar.listing(self._rules.window_from, page_token)
+            same_time = [one for one in page.events if one.content is not None and one.content.when == when]
+            paired = self._store.links_of_events(self._id, [one.id for one in same_time]) if same_time else {}
+            free = {one.id: one for one in same_time if one.id not in paired and one.appointment_id is None}
+            pairs = matched(self._store, self._connection.studio_id, {appointment_id: appointment}, list(free.values()))
+            if pairs:
+                return appointment_id, free[next(iter(pairs))]
+            if page.next_page is None:
+                return None
+            page_token = page.next_page
+
+    # --- what the plan says, for the person who asks -----------------------------------------------------------------
+
+    def _said(self, operation: Operation, event: Event | None, entries: Sequence[OutboxEntry]) -> Why:
+        one, park = operation.item, operation.parked
+        if park is not None:
+            return Why(reason=park.reason, field=park.field, detail=park.detail)
+        if operation.doubt:
+            return Why(reason=operation.reason)
+        pairs_up = operation.link is not None and not (one.link is not None and one.link.paired)
+        if operation.calendar is None and operation.studio is None and not (operation.more or pairs_up):
+            return self._left_alone(operation, event)
+        at = self._when(one, event, entries)
+        if operation.reason is Reason.CHANGED_IN_CALENDAR and not is_here(one, self._rules):
+            # The first of two steps: what was edited there is saved, then it goes.
+            return Why(reason=Reason.LEFT_USER, at=at)
+        after = operation.link or one.link
+        if after is None or after.state != "paired":
+            return Why(reason=operation.reason, at=at)
+        tries = notes(entries).tries.get(one.appointment_id, 0)
+        detail = f"tried {tries} times so far" if tries else ""
+        return Why(reason=Reason.WAITING, detail=detail, at=at, then=operation.reason)
+
+    def _left_alone(self, operation: Operation, event: Event | None) -> Why:
+        """Nothing is to be carried, in either direction."""
+        one, link = operation.item, operation.link or operation.item.link
+        if operation.reason is Reason.GONE_ON_BOTH:
+            return Why(reason=_gone(one))
+        if operation.reason is Reason.HELD and link is not None and link.held is not None:
+            return Why(reason=Reason.HELD, detail=f"in the inbox: {self._connection.hold or link.held.id}")
+        if operation.reason not in _IN_STEP:
+            asked = None if link is None else link.asked
+            return Why(reason=operation.reason, detail="" if asked is None else f"in the inbox: {asked}")
+        if one.event is None and event is not None and link is not None:
+            # Where the calendar is not read, what a person did there is seen by nobody but whoever asks.
+            if event.deleted or event.missing:
+                return Why(reason=Reason.REMOVED_WHILE_UNREAD)
+            if event.content is None or seen(event, one, self._rules).content != link.calendar:
+                return Why(reason=Reason.ONE_WAY, detail="it was edited in the calendar, and that stays there")
+        return Why(reason=operation.reason, in_step=is_here(one, self._rules))
+
+    def _when(self, one: Item, event: Event | None, entries: Sequence[OutboxEntry]) -> dt.datetime | None:
+        """When a run looks at it: the next one, if it has been told of a change; else when everything is compared."""
+        next_run, connection = self.next_run, self._connection
+        etag = None if one.link is None else one.link.etag
+        fresh = self._rules.two_way and event is not None and (event.deleted or event.etag != etag)
+        if next_run is None or entries or self._populate is not None or fresh:
+            return next_run
+        reconciled = connection.reconciled_at or connection.since
+        updated = None if one.appointment is None else one.appointment.updated_at
+        if updated is not None and updated >= reconciled - reading.OVERLAP:
+            return max(next_run, reconciled + reading.BY_UPDATED_AT)
+        return max(next_run, (connection.listed_at or connection.since) + reading.IN_FULL)
+
+
+def _event_of(one: Item) -> str | None:
+    """The event that stands for an appointment now."""
+    if one.event is not None:
+        return one.event.id
+    return one.link.event_id if one.link is not None and one.link.paired else None
+
+
+def _gone(one: Item) -> Reason:
+    """Neither side has it for this user: which of the ways to get there it was."""
+    appointment, link = one.appointment, one.link
+    if appointment is None:
+        return Reason.GONE_ON_BOTH
+    if appointment.cancelled:
+        by_calendar = link is not None and link.gone_there
+        return Reason.DELETED_IN_CALENDAR if by_calendar else Reason.CANCELLED_IN_STUDIO
+    return Reason.NOT_ASSIGNED if link is None else Reason.LEFT_USER
+
+
+def _ids(document: Stored[Document], field: str) -> Sequence[object]:
+    """A list of ids as a front-end wrote it, if that is what it is."""
+    ids = document.value.get(field)
+    return ids if isinstance(ids, list | tuple) else ()

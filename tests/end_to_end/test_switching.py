@@ -1,0 +1,119 @@
+"""Another calendar is chosen (A9): what was synced stays where it is, what is new or edited goes to the new one."""
+
+import pytest
+
+from tests.world import World, google_span, span
+
+
+@pytest.fixture
+def shooting(world: World) -> World:
+    """Ann, populated; besides her own calendar she has one for shootings."""
+    for number in range(3):
+        world.book(f"a{number}", title=f"A{number}", user_ids=["ann"], **span(number + 1))
+    world.join("ann", populate_calendar=True, populate_studio=True)
+    world.sync()
+    return world
+
+
+def second_calendar(world: World, title: str = "Shootings") -> str:
+    return str(world.cloud.google.add_calendar(world.emails["ann"], title))
+
+
+def titles(world: World, calendar_id: str) -> list[str]:
+    return sorted(event["summary"] for event in world.person("ann").events(calendar_id))
+
+
+def switch(world: World, calendar_id: str) -> None:
+    world.set_up("ann", calendar_id=calendar_id)
+    world.sync("ann")
+    world.connections["ann"] = world.front_end.user("ann")["connection"]["id"]
+    world.sync("ann")
+
+
+def test_what_was_synced_stays_and_what_is_new_or_edited_goes_to_the_new_calendar(shooting: World) -> None:
+    second = second_calendar(shooting)
+    switch(shooting, second)
+    assert (titles(shooting, "primary"), titles(shooting, second)) == (["A0", "A1", "A2"], [])
+    shooting.book("new", title="New", user_ids=["ann"], **span(9))
+    shooting.edit("a1", title="A1 edited")
+    shooting.sync()
+    assert titles(shooting, "primary") == ["A0", "A2"]
+    assert titles(shooting, second) == ["A1 edited", "New"]
+
+
+def test_the_old_connection_rests_and_its_channel_is_ended(shooting: World) -> None:
+    old = shooting.connections["ann"]
+    switch(shooting, second_calendar(shooting))
+    stored = shooting.wiring.store.connection(old)
+    assert stored is not None
+    assert (stored.value.state, stored.value.state_reason, stored.value.next_sync_at) == ("resting", "switched", None)
+    assert stored.value.channel is None
+
+
+def test_switching_back_finds_the_old_pairs_and_doubles_nothing(shooting: World) -> None:
+    old, second = shooting.connections["ann"], second_calendar(shooting)
+    switch(shooting, second)
+    shooting.book("new", title="New", user_ids=["ann"], **span(9))
+    shooting.sync()
+    a0 = next(event for event in shooting.events("ann") if event["summary"] == "A0")
+    shooting.person("ann").patch("primary", a0["id"], location="Attic")
+    switch(shooting, shooting.emails["ann"])
+    assert shooting.connections["ann"] == old
+    assert shooting.appointments()["a0"]["location"] == "Attic"
+    assert (titles(shooting, "primary"), titles(shooting, second)) == (["A0", "A1", "A2"], ["New"])
+    shooting.edit("new", title="New and edited")
+    shooting.sync()
+    assert (titles(shooting, "primary"), titles(shooting, second)) == (["A0", "A1", "A2", "New and edited"], [])
+    assert len(shooting.appointments()) == 4
+
+
+def test_a_populate_moves_everything(shooting: World) -> None:
+    second = second_calendar(shooting)
+    switch(shooting, second)
+    shooting.set_up("ann", populate_calendar=True)
+    shooting.sync()
+    assert (titles(shooting, "primary"), titles(shooting, second)) == ([], ["A0", "A1", "A2"])
+
+
+def test_a_copy_that_was_edited_in_the_old_calendar_stays_there(shooting: World) -> None:
+    second = second_calendar(shooting)
+    switch(shooting, second)
+    a0 = next(event for event in shooting.events("ann") if event["summary"] == "A0")
+    shooting.person("ann").patch("primary", a0["id"], description="Only here")
+    shooting.edit("a0", title="A0 edited")
+    shooting.sync()
+    assert "A0" in titles(shooting, "primary")
+    assert titles(shooting, second) == ["A0 edited"]
+
+
+def test_while_the_old_calendar_does_not_answer_nothing_is_moved(shooting: World) -> None:
+    second = second_calendar(shooting)
+    switch(shooting, second)
+    shooting.cloud.google.fail_next("calendar.events.delete", 503, "backendError")
+    shooting.edit("a0", title="A0 edited")
+    shooting.sync()
+    assert (titles(shooting, "primary"), titles(shooting, second)) == (["A0", "A1", "A2"], [])
+    shooting.later(minutes=5)
+    shooting.sync()
+    assert (titles(shooting, "primary"), titles(shooting, second)) == (["A1", "A2"], ["A0 edited"])
+
+
+def test_a_calendar_that_the_account_cannot_write_to_is_refused_and_the_choice_can_be_changed(shooting: World) -> None:
+    shooting.set_up("ann", calendar_id="nowhere@group.example")
+    shooting.sync()
+    assert shooting.front_end.user("ann")["connection"] == {
+        "id": shooting.connections["ann"],
+        "state": "paused",
+        "reason": "forbidden",
+    }
+    shooting.set_up("ann", calendar_id=shooting.emails["ann"])
+    shooting.edit("a0", title="Goes on")
+    shooting.sync()
+    assert "Goes on" in titles(shooting, "primary")
+
+
+def test_what_is_typed_in_the_old_calendar_stays_there(shooting: World) -> None:
+    switch(shooting, second_calendar(shooting))
+    shooting.types("ann", summary="Private walk", **google_span(5))
+    shooting.sync()
+    assert len(shooting.appointments()) == 3
