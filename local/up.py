@@ -6,7 +6,10 @@ Prints where everything is and how to edit on both sides by hand, then a line fo
 import contextlib
 import datetime as dt
 import json
+import pathlib
+import shlex
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
@@ -16,7 +19,7 @@ from local.demo.scene import Scene, account_of, connect, emulator_name, load, pr
 from local.demo.studio import CONNECTED, MARCO, OLENA, STUDIO_ID, STUDIO_NAME, USERS
 from local.demo.terminal import Terminal, end_now, stops_in_order
 from local.firestore_emulator import EmulatorFailedError, EmulatorMissingError
-from local.stack import FunctionsFailedError, Stack
+from local.stack import ROOT, FunctionsFailedError, Stack
 from shared.services.accounts import SCOPES
 
 # Seconds. Cloud Scheduler calls fan_out every minute.
@@ -59,8 +62,8 @@ def _consent_page(scene: Scene, user_id: str, email: str) -> str:
     return f"{scene.wiring.accounts.authorization_url(scene.stack.redirect_uri, state, SCOPES)}&login_hint={email}"
 
 
-def commands(scene: Scene) -> str:
-    """To copy into another terminal: each is one line, and works as it stands."""
+def commands(scene: Scene, environment: pathlib.Path) -> str:
+    """To copy into another terminal: each is one line, and works as it stands. `environment`: a file to be sourced."""
     appointment_id = next(upcoming(scene, OLENA))
     marcos = upcoming(scene, MARCO)
     renamed, deleted = next(marcos), next(marcos)
@@ -84,6 +87,10 @@ def commands(scene: Scene) -> str:
     edit = json.dumps({"writes": [_studio_edit(f"{document}/{appointment_id}", "Renamed in the studio")]})
     find = json.dumps({"structuredQuery": _titled("Typed by hand")})
     rename = json.dumps({"summary": "Renamed by Marco"})
+    why = (
+        f"(cd {shlex.quote(str(ROOT))} && set -a && . {shlex.quote(str(environment))} && {shlex.quote(sys.executable)}"
+    )
+    asked = f"-m commands.why --studio {STUDIO_ID} --user {OLENA.id}"
     return f"""
 As Olena in her Google calendar (the token is that of Google's own page): a new entry, then (a second
 later) how it stands in the studio
@@ -111,8 +118,24 @@ As Marco: “{deleted_title}” is deleted (Google answers nothing); in the stud
 
   sleep 1; curl -s '{firestore}/studios/{STUDIO_ID}/appointments/{deleted}' {owner}
 
+Why is something not in Olena's calendar? For “{title}”, for Marco's “{marcos_title}”, and for an entry
+of her calendar; it ends with 0 only if that is in step on both sides, and --json is for machines
+
+  {why} {asked} --appointment {appointment_id})
+
+  {why} {asked} --appointment {renamed})
+
+  {why} {asked} --event {event_id})
+
 Ctrl-C stops everything.
 """
+
+
+def write_environment(scene: Scene, folder: pathlib.Path) -> pathlib.Path:
+    """What the functions find in their environment, as a file for a shell."""
+    file = folder / "studio-sync.env"
+    file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in scene.stack.environment().items()))
+    return file
 
 
 def _hour(start: dt.datetime) -> dict[str, dt.datetime]:
@@ -182,8 +205,9 @@ def run() -> NoReturn:
             connect(scene)
             stack.settle(SETTLE_TIMEOUT)
         terminal.line(f"Runs on {emulator}; Google is simulated.")
+        environment = write_environment(scene, pathlib.Path(running.enter_context(tempfile.TemporaryDirectory())))
         # Not wrapped to the terminal's width: these are to be copied.
-        print(addresses(scene), consent_pages(scene), commands(scene), sep="", flush=True)
+        print(addresses(scene), consent_pages(scene), commands(scene, environment), sep="", flush=True)
         names = {connection: user for user, connection in scene.connections.items()}
         for line in follow(stack, names):
             print(line, flush=True)

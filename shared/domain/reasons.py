@@ -103,13 +103,13 @@ _TEXT = {
     ),
     Reason.EVENT_TYPE: "Birthdays, focus time, working places and entries made from mails do not sync.",
     Reason.TENTATIVE: "Tentative, or not answered yet: it comes in when confirmed, or if tentative ones are included.",
-    Reason.DECLINED: "The invitation was declined.",
-    Reason.ONE_WAY: "Two-way is off for this user: the calendar is not read.",
+    Reason.DECLINED: "The invitation was declined: accept it, and it comes in.",
+    Reason.ONE_WAY: "Two-way is off for this user, so the calendar is not read: turn it on, or enter it in the studio.",
     Reason.IN_EARLIER_CALENDAR: (
         "It stands in the calendar that this user synced with before. Editing it moves it to the present one."
     ),
     Reason.NOT_ASSIGNED: "This user is not assigned to it: assign the user, and it is entered.",
-    Reason.OTHER_ENTRY: "Another entry of this calendar stands for the same appointment.",
+    Reason.OTHER_ENTRY: "Another entry of this calendar stands for the same appointment: edit that one.",
     Reason.GONE_ON_BOTH: "Gone on both sides.",
     Reason.ENDED_BEFORE_WINDOW: "It ended before the time that is synced. Populate again to take in older entries.",
     Reason.UNCHANGED_SINCE_CONNECTED: (

@@ -24,10 +24,11 @@ def appointment_change(before: Mapping[str, Any] | None, after: Mapping[str, Any
     old, new = before or {}, after or {}
     if all(old.get(field) == new.get(field) for field in OWNED):
         return StudioChange()
-    return StudioChange(user_ids=frozenset(_users(old) | _users(new)), written_by=_written_by(old, new))
+    return StudioChange(user_ids=frozenset(assigned(old) | assigned(new)), written_by=_written_by(old, new))
 
 
-def _users(document: Mapping[str, Any]) -> set[str]:
+def assigned(document: Mapping[str, Any]) -> set[str]:
+    """The users that a raw document is assigned to; what cannot be a user's id concerns nobody."""
     user_ids = document.get("user_ids")
     return {user for user in user_ids if identity.usable(user)} if isinstance(user_ids, list | tuple) else set()
 

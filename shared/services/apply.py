@@ -103,6 +103,7 @@ class Applier:
         for chunk in _chunks([operation for operation in worth if operation.calendar is None], ITEMS_PER_COMMIT):
             if self.run.out_of_time():
                 return False
+            chunk = self._without_old_copies(chunk)  # noqa: PLW2901 - the same, less what must wait
             self._store([(operation, None) for operation in chunk], documents, rounds=ROUNDS)
         for chunk in _chunks([operation for operation in worth if operation.calendar is not None], WRITES_PER_REQUEST):
             if self.run.out_of_time():
@@ -110,7 +111,7 @@ class Applier:
             if self.slow_down is not None:
                 self.unfinished += [Unfinished(operation.item, self.slow_down) for operation in chunk]
             else:
-                self._write(chunk, documents, rounds=ROUNDS)
+                self._write(self._without_old_copies(chunk), documents, rounds=ROUNDS)
         return True
 
     def _without_doubts(self, operations: Iterable[Operation]) -> list[Operation]:
@@ -172,7 +173,6 @@ class Applier:
         ]
         if first:
             self.run.settle(first)
-        operations = self._without_old_copies(operations)
         outcomes = self.calendar.write([operation.calendar for operation in operations if operation.calendar])
         if len(outcomes) > 1 and all(isinstance(outcome, Unavailable) for outcome in outcomes):
             raise Unavailable("the calendar took none of a batch")
@@ -192,8 +192,8 @@ class Applier:
         self._decide_afresh(again, rounds)
 
     def _without_old_copies(self, operations: Sequence[Operation]) -> list[Operation]:
-        """Take the old copies of what moves here out of the user's earlier calendars; what could not wait is left."""
-        moving = [op for op in operations if isinstance(op.calendar, Insert) and op.item.elsewhere]
+        """Take the old copies of what is paired here now out of earlier calendars; what must wait is left."""
+        moving = [op for op in operations if op.item.elsewhere and op.link is not None and op.link.state == "paired"]
         if not moving:
             return list(operations)
         stuck = remove_old_copies(self.run, [operation.item.appointment_id for operation in moving])

@@ -6,7 +6,7 @@ or put back.
 """
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -121,18 +121,28 @@ def _carry_out(run: Run, verdict: Literal["approved", "declined"], hold_id: str)
         return ()
     listed = [one for one in question.refs.get("appointment_ids", ()) if identity.usable(one)]
     links = store.links(run.connection_id, listed)
-    store.put_outbox(
-        [
-            (run.connection_id, f"hold:{link.appointment_id}", _entry(link, verdict, run.started_at))
-            for link in links.values()
-            if link.held is not None
-        ]
-    )
+    held = [link for link in links.values() if link.held is not None]
+    entries = [one for place, link in enumerate(held) for one in _entries(link, verdict, run.started_at, place)]
+    store.put_outbox([(run.connection_id, item_id, entry) for item_id, entry in entries])
     return (InboxWrite(studio_id=connection.studio_id, item_id=hold_id, fields={"status": "answered"}),)
 
 
-def _entry(link: Link, verdict: Literal["approved", "declined"], at: dt.datetime) -> OutboxEntry:
-    return OutboxEntry(appointment_id=link.appointment_id, event_id=link.event_id, at=at, cause=verdict)
+def _entries(
+    link: Link, verdict: Literal["approved", "declined"], at: dt.datetime, place: int
+) -> Iterator[tuple[str, OutboxEntry]]:
+    """The word, and the event to be read. That one is not to be found says nothing new where the calendar had said it
+    is deleted, but proves nothing where it was there: then it is an event like any other.
+    """
+    at += dt.timedelta(microseconds=place)  # The outbox goes by time: the two stay together.
+    assert link.held is not None  # noqa: S101 - the caller has looked; tells the type checker
+    in_calendar = link.held.side == "calendar"
+    word = OutboxEntry(
+        appointment_id=link.appointment_id, event_id=link.event_id if in_calendar else None, at=at, cause=verdict
+    )
+    yield f"hold:{link.appointment_id}", word
+    if not in_calendar:
+        event = OutboxEntry(appointment_id=link.appointment_id, event_id=link.event_id, at=at, cause="left")
+        yield f"event:{link.event_id}", event
 
 
 def _held(operation: Operation, hold_id: str, now: dt.datetime) -> Operation:

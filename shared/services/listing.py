@@ -31,14 +31,12 @@ Documents = Mapping[str, Stored[Document]]
 class Listing:
     """One slice of a listing. `populate` is how far it has come; `more`: it left something for a run right after."""
 
-    def __init__(
-        self, run: Run, calendar: Calendar, applier: Applier, populate: Populate, window_from: dt.datetime
-    ) -> None:
+    def __init__(self, run: Run, calendar: Calendar, applier: Applier, populate: Populate) -> None:
         self.run = run
         self.calendar = calendar
         self.applier = applier
         self.populate = populate
-        self.window_from = window_from
+        self.window_from = applier.rules.window_from
         self.more = False
         self._store = run.ports.store
         self._studio_id = run.connection.studio_id

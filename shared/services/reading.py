@@ -54,9 +54,9 @@ def turned_on(connection: Connection, reading: Reading) -> bool:
 
 
 def turned_off(connection: Connection, reading: Reading) -> bool:
-    """Whether the calendar is not to be read any more."""
+    """Whether the calendar is not to be read any more. A channel may be open though no listing was ever through."""
     was = connection.reading
-    return was is not None and was.two_way and not reading.two_way
+    return not reading.two_way and (connection.channel is not None or (was is not None and was.two_way))
 
 
 def to_reconcile(connection: Connection, now: dt.datetime) -> dt.datetime | None:

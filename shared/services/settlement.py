@@ -11,7 +11,7 @@ from shared.domain.connection import Parked
 from shared.domain.content import UNITS
 from shared.domain.errors import Park
 from shared.domain.event import Event
-from shared.domain.inbox import InboxItem
+from shared.domain.inbox import PUT_BACK, InboxItem
 from shared.domain.link import Link
 from shared.domain.operation import (
     CancelAppointment,
@@ -56,7 +56,9 @@ def _questions(operation: Operation, link: Link | None, rules: Rules) -> tuple[I
         fields = msgspec.to_builtins(question, builtin_types=(dt.datetime,))
         writes.append(InboxWrite(studio_id=rules.studio_id, item_id=link.asked, fields=fields))
     if asked is not None and link is not None and link.asked is None:
-        status = "answered" if operation.reason in {Reason.PUT_BACK, Reason.TAKEN_OFF} else "gone"
+        # A run that died may have put it back already: then it is there, as the person wanted it.
+        there = operation.item.verdict == PUT_BACK and link.paired
+        status = "answered" if there or operation.reason in {Reason.PUT_BACK, Reason.TAKEN_OFF} else "gone"
         writes.append(InboxWrite(studio_id=rules.studio_id, item_id=asked, fields={"status": status}))
     return tuple(writes)
 

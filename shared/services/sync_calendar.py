@@ -23,6 +23,7 @@ from shared.domain.outcomes import next_generation
 from shared.domain.plan import is_here
 from shared.domain.reasons import Reason
 from shared.domain.settings import Studio, User, why_not
+from shared.domain.studio_change import assigned
 from shared.ports import Calendar, Stored
 from shared.services import channels, reading
 from shared.services.accounts import switch_calendar
@@ -182,7 +183,7 @@ class _Sync:
             return {}, {}
         store, connection = self.run.ports.store, self.run.connection
         documents = store.appointments_changed(connection.studio_id, since)
-        mine = {one for one, found in documents.items() if connection.user_id in (found.value.get("user_ids") or ())}
+        mine = {one for one, found in documents.items() if connection.user_id in assigned(found.value)}
         others = [one for one in documents if one not in mine]
         mine |= {one for one, link in store.links(self.run.connection_id, others).items() if link.paired}
         return {one: documents[one] for one in documents if one in mine}, {"reconciled_at": self.run.started_at}
@@ -224,9 +225,8 @@ class _Sync:
             page = answer.next_page
 
     def _listing(self, entries: list[Stored[OutboxEntry]], populate: Populate) -> Outcome:
-        window_from = self._window(populate)
-        applier = self._applier(entries, populate, window_from)
-        listing = Listing(self.run, self.calendar, applier, populate, window_from)
+        applier = self._applier(entries, populate)
+        listing = Listing(self.run, self.calendar, applier, populate)
         if not listing.carry_out({entry.id: entry.value for entry in entries}):
             if applier.slow_down is not None:
                 self.run.retry_later(applier.slow_down)
@@ -234,7 +234,7 @@ class _Sync:
             self.run.release({}, self.run.ports.clock.now(), queue="populate")
             return Outcome.MORE
         started_at = listing.populate.started_at
-        fields: dict[str, Any] = {"populate": None, "from": window_from}
+        fields: dict[str, Any] = {"populate": None, "from": applier.rules.window_from}
         fields |= {"reading": msgspec.to_builtins(populate.reading), "listed_at": started_at}
         fields["reconciled_at"] = started_at
         if populate.baseline:
@@ -245,14 +245,6 @@ class _Sync:
                 fields[f"populated.{direction}"] = self.run.ports.clock.now()
                 user_fields[f"sync.populate_{direction}"] = False
         return self._finish(fields, entries, user_fields, applier=applier, more=listing.more)
-
-    def _window(self, populate: Populate) -> dt.datetime:
-        """Where the window begins: a populate moves it, and nothing else does."""
-        connection = self.run.connection
-        if not (populate.calendar or populate.studio):
-            return connection.window_from
-        started_at = populate.started_at or self.run.started_at
-        return started_at - dt.timedelta(days=self.studio.sync.past_days)
 
     def _finish(
         self,
@@ -292,31 +284,9 @@ class _Sync:
             return SAFETY_INTERVAL
         return dt.timedelta(minutes=self.studio.sync.interval_minutes)
 
-    def _applier(
-        self,
-        entries: list[Stored[OutboxEntry]],
-        populate: Populate | None = None,
-        window_from: dt.datetime | None = None,
-    ) -> Applier:
-        connection, sync, populate = self.run.connection, self.user.sync, populate or Populate()
-        rules = Rules(
-            connection_id=self.run.connection_id,
-            studio_id=connection.studio_id,
-            user_id=connection.user_id,
-            now=self.run.started_at,
-            since=connection.since,
-            window_from=window_from or connection.window_from,
-            read_since=populate.started_at if populate.baseline else connection.read_since,
-            active_since=connection.active_since,
-            calendar_populated=connection.populated.calendar,
-            studio_populated=connection.populated.studio,
-            populating_calendar=populate.calendar,
-            populating_studio=populate.studio,
-            two_way=self.two_way,
-            include_tentative=sync.include_tentative,
-            private_details=sync.private_details,
-            clash_policy=self.studio.sync.clash_policy,
-        )
-        applier = Applier(self.run, self.calendar, rules)
+    def _applier(self, entries: list[Stored[OutboxEntry]], populate: Populate | None = None) -> Applier:
+        run, sync = self.run, self.user.sync
+        rules = reading.rules_of(run.connection_id, run.connection, self.studio, sync, run.started_at, populate)
+        applier = Applier(run, self.calendar, rules)
         applier.notes = notes(entry.value for entry in entries)
         return applier

@@ -180,8 +180,8 @@ class _Inquiry:
 
     @property
     def next_run(self) -> dt.datetime | None:
-        """When the next run is due; None: not before somebody acts."""
-        due = self._connection.next_sync_at
+        """When the next run is due, now if one is under way; None: not before somebody acts."""
+        due = self._now if self._connection.held_by_another("", self._now) else self._connection.next_sync_at
         return None if due is None else self._connection.soonest(max(due, self._now))
 
     def rests(self) -> Reason | None:

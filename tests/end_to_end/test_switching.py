@@ -117,3 +117,51 @@ def test_what_is_typed_in_the_old_calendar_stays_there(shooting: World) -> None:
     shooting.types("ann", summary="Private walk", **google_span(5))
     shooting.sync()
     assert len(shooting.appointments()) == 3
+
+
+def test_a_twin_typed_in_the_new_calendar_is_paired_and_the_old_copy_goes(shooting: World) -> None:
+    second = second_calendar(shooting)
+    shooting.person("ann").insert(second, summary="a0", **google_span(1))
+    switch(shooting, second)
+    shooting.set_up("ann", populate_calendar=True)
+    shooting.sync()
+    assert (titles(shooting, "primary"), titles(shooting, second)) == ([], ["A0", "A1", "A2"])
+
+
+def test_where_access_to_the_old_account_is_lost_its_copies_stay_and_the_new_calendar_is_served(
+    shooting: World,
+) -> None:
+    old_email = shooting.emails["ann"]
+    shooting.emails["ann"] = "ann.new." + old_email
+    shooting.cloud.google.add_account(shooting.emails["ann"], "Ann", "Europe/Berlin")
+    shooting.connect("ann")
+    shooting.cloud.google.accounts.refuse_tokens(old_email)
+    shooting.restart()
+    shooting.edit("a0", title="A0 edited")
+    shooting.sync()
+    assert shooting.titles("ann") == ["A0 edited"]
+    old = [event["summary"] for event in shooting.cloud.google.person(old_email).events()]
+    assert sorted(old) == ["A0", "A1", "A2"]
+
+
+def test_another_account_takes_over_what_is_edited_and_nothing_stands_twice(shooting: World) -> None:
+    old_email = shooting.emails["ann"]
+    shooting.emails["ann"] = "ann.new." + old_email
+    shooting.cloud.google.add_account(shooting.emails["ann"], "Ann", "Europe/Berlin")
+    shooting.connect("ann")
+    shooting.edit("a0", title="A0 edited")
+    shooting.sync()
+    old = [event["summary"] for event in shooting.cloud.google.person(old_email).events()]
+    assert (sorted(old), shooting.titles("ann")) == (["A1", "A2"], ["A0 edited"])
+
+
+def test_a_calendar_that_another_user_syncs_with_is_refused_with_what_to_do(shooting: World) -> None:
+    shared = second_calendar(shooting)
+    shooting.add("ben", calendar_id=shared)
+    shooting.cloud.google.set_access(shooting.emails["ben"], shared, "writer")
+    shooting.connect("ben")
+    shooting.sync("ben")
+    shooting.set_up("ann", calendar_id=shared)
+    shooting.sync("ann")
+    shown = shooting.front_end.user("ann")["connection"]
+    assert (shown["state"], shown["reason"]) == ("paused", "calendar_taken")
