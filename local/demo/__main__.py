@@ -1,8 +1,10 @@
 """The product's main job, for a person to watch: ``python -m local.demo``.
 
 A studio and two Google calendars that were used before are connected, populated both ways, then edited on either
-side and on both at once. Every step checks what it shows. Exit status: 0 if all of it held, 1 if not, 2 if the
-Firestore emulator is not installed, 130 after Ctrl-C.
+side and on both at once; then come what stays out, and what is deleted only after a person was asked. Every step checks
+what it shows.
+
+Exit status: 0 if all of it held, 1 if not, 2 if the Firestore emulator is not installed, 130 after Ctrl-C.
 """
 
 import contextlib
@@ -13,11 +15,21 @@ import traceback
 from collections.abc import Callable
 
 from local.demo import checks
-from local.demo.checks import assigned, ends_before, entry_of_appointment, entry_of_event, exactly, exactly_once
+from local.demo.checks import (
+    as_studio_sees,
+    assigned,
+    ends_before,
+    entry_of_appointment,
+    entry_of_event,
+    exactly,
+    exactly_once,
+)
 from local.demo.functions_log import last_errors
 from local.demo.progress import POPULATE_TIMEOUT, settle, watch_populate
 from local.demo.rounds import show_idle_round
+from local.demo.rules import show_rules
 from local.demo.scene import Scene, connect, emulator_name, load, prepare
+from local.demo.secrecy import show_private, show_secrecy, show_secrecy_at_end, show_tentative
 from local.demo.studio import CONNECTED, PAST_DAYS, STUDIO_NAME, STUDIO_ZONE, USERS, DemoUser, in_scope
 from local.demo.terminal import Terminal, end_now, stops_in_order
 from local.demo.waves import show_edits
@@ -63,18 +75,6 @@ def show_connecting(scene: Scene, terminal: Terminal) -> None:
     show_secrecy(scene, terminal, "after connecting")
 
 
-def show_secrecy(scene: Scene, terminal: Terminal, when: str) -> None:
-    documents = checks.all_documents(scene.stack.emulator.host, scene.stack.project)
-    lines = list(scene.stack.output)
-    problems = checks.leaks(documents, "A document in Firestore") + checks.leaks(lines, "The functions' log")
-    figure = f"{len(documents)} documents, {len(lines)} lines"
-    terminal.check(f"No token in any document or log, {when}", problems, figure)
-
-
-def show_secrecy_at_end(scene: Scene, terminal: Terminal) -> None:
-    show_secrecy(scene, terminal, "at the end")
-
-
 def show_populate(scene: Scene, terminal: Terminal) -> None:
     terminal.step("Cloud Scheduler's stand-in calls fan_out; sync_user populates both directions")
     scene.stack.google.clear_requests()
@@ -95,6 +95,8 @@ def show_populate(scene: Scene, terminal: Terminal) -> None:
         show_populated_calendar(scene, terminal, user)
     show_populated_studio(scene, terminal)
     show_pairs(scene, terminal)
+    show_private(scene, terminal)
+    show_tentative(scene, terminal)
     show_kept(scene, terminal)
     boxes = [
         f"{user.name}'s box {box} is still ticked."
@@ -119,7 +121,7 @@ def show_populated_studio(scene: Scene, terminal: Terminal) -> None:
     wanted = [entry_of_appointment(fields) for fields in scene.plan.appointments.values()]
     for user in CONNECTED:
         own = map(entry_of_event, scene.plan.own_entries[user.id])
-        wanted += (entry for entry in own if not ends_before(entry, scene.since))
+        wanted += (entry for entry in as_studio_sees(own) if not ends_before(entry, scene.since))
     found = [entry_of_appointment(fields) for fields in scene.studio.appointments().values()]
     problems = exactly_once(wanted, found, "the studio")
     terminal.check("The studio has everything exactly once", problems, f"{len(found)} appointments")
@@ -180,6 +182,7 @@ STEPS: tuple[Callable[[Scene, Terminal], None], ...] = (
     show_connecting,
     show_populate,
     show_edits,
+    show_rules,
     show_idle_round,
     show_secrecy_at_end,
 )

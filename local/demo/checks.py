@@ -62,6 +62,16 @@ def ends_before(entry: Entry, day: dt.date) -> bool:
     return entry.end[:10] < day.isoformat()
 
 
+# How a private entry is called where its words must not be read.
+BUSY = "Busy"
+
+
+def as_studio_sees(own: Iterable[Entry]) -> list[Entry]:
+    """What the studio is to hold of a person's own entries: no tentative ones, and no words of the private ones."""
+    confirmed = (entry for entry in own if entry.status != "tentative")
+    return [entry._replace(title=BUSY, description="", location="") if entry.private else entry for entry in confirmed]
+
+
 def exactly_once(wanted: Iterable[Entry], found: Iterable[Entry], place: str) -> list[str]:
     """Whether `place` holds just what is wanted: nothing missing, nothing doubled, nothing else, in every field."""
     expected, there = Counter(wanted), Counter(found)
@@ -159,6 +169,25 @@ def leaks(texts: Iterable[str], place: str) -> list[str]:
     """Which kinds of tokens stand in the texts."""
     whole = "\n".join(texts)
     return [f"{place} holds {kind}." for kind, shape in TOKEN_SHAPES.items() if shape.search(whole)]
+
+
+def words_of(entry: Entry) -> set[str]:
+    """What a person wrote into an entry, by the line."""
+    return {line for text in (entry.title, entry.description, entry.location) for line in text.splitlines()} - {""}
+
+
+def betrayed(secrets: Iterable[str], texts: Iterable[str], place: str) -> list[str]:
+    """Which of the words that must be in none of the texts are there; texts may be JSON, with what that escapes."""
+    whole = "\n".join(texts)
+    return [
+        f"{place} holds “{secret}”, which is private in a calendar."
+        for secret in sorted(secrets)
+        if any(spelling in whole for spelling in _spellings(secret))
+    ]
+
+
+def _spellings(text: str) -> set[str]:
+    return {text, *(json.dumps(text, ensure_ascii=escaped)[1:-1] for escaped in (False, True))}
 
 
 def all_documents(emulator: str, project: str) -> list[str]:

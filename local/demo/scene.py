@@ -38,7 +38,9 @@ from shared.wiring import Wiring
 
 @dataclasses.dataclass
 class Scene:
-    """`connections` by user; `typed_twice`: by user, the event that each twin's appointment was typed as."""
+    """`connections` by user; `typed`: by user, the events that were in the calendar only, as they were typed;
+    `typed_twice`: by user, the event that each twin's appointment was typed as.
+    """
 
     stack: Stack
     client: firestore.Client
@@ -46,6 +48,7 @@ class Scene:
     today: dt.date
     plan: DemoStudio
     connections: dict[str, str] = dataclasses.field(default_factory=dict)
+    typed: dict[str, dict[str, dict[str, Any]]] = dataclasses.field(default_factory=dict)
     typed_twice: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)
 
     @functools.cached_property
@@ -111,8 +114,7 @@ def load(scene: Scene) -> None:
     for user in CONNECTED:
         scene.stack.google.add_account(account_of(user), user.name, user.calendar_zone)
         person = scene.person(user)
-        for body in scene.plan.own_entries[user.id]:
-            person.insert(**body)
+        scene.typed[user.id] = {person.insert(**body)["id"]: body for body in scene.plan.own_entries[user.id]}
         twins = scene.plan.twins[user.id]
         scene.typed_twice[user.id] = {twin.appointment_id: person.insert(**twin.event)["id"] for twin in twins}
 

@@ -149,15 +149,22 @@ _OWN_DETAILS: tuple[dict[str, Any], ...] = (
     {},
     {"description": "Bring the insurance card.\nAsk about <Thursday> & Friday.", "location": "Velyka Vasylkivska 72"},
     {"transparency": "transparent"},
-    {"visibility": "private", "description": "Nobody's business 🤫"},
+    {"visibility": "private"},
     {"status": "tentative", "location": "Café «Zoloti», 2nd floor"},
+)
+# What nobody in the studio is to read: no other entry has any of these words.
+_SECRETS = (
+    {"summary": "Job interview, Studio Prisma", "description": "Nobody's business 🤫", "location": "Prisma, back door"},
+    {"summary": "Dr. Lysenko", "description": 'Ask for the "other" results', "location": "Oncology, ward 7"},
+    {"summary": "Придбати обручку", "location": "Ювелір на Подолі"},
+    {"summary": "Lawyer re: divorce", "description": "Bring <both> contracts.\nPay in cash."},
 )
 _OWN_DAYS = (("Holiday in the Carpathians", 7), ("Birthday of Taras", 1), ("Visitors", 3))
 
 
 def _own_entries(chance: random.Random, user: DemoUser, today: dt.date) -> list[dict[str, Any]]:
     entries: dict[str, dict[str, Any]] = {}
-    details = itertools.cycle(_OWN_DETAILS)
+    details, secrets = itertools.cycle(_OWN_DETAILS), itertools.cycle(_SECRETS)
     while len(entries) < user.entries - user.typed_twice:
         day = _day(chance, today, 110, 100)
         if chance.random() < 0.1:  # noqa: PLR2004 - one in ten
@@ -168,7 +175,8 @@ def _own_entries(chance: random.Random, user: DemoUser, today: dt.date) -> list[
             start = _at(day, chance.randrange(14, 42) / 2, user.calendar_zone)
             times = {"start": _date_time(start), "end": _date_time(start + dt.timedelta(hours=hours))}
         entries[f"{title} {times['start']}"] = {"summary": title, **times, "colorId": str(chance.randrange(1, 12))}
-    return [entry | next(details) for entry in entries.values()]
+    detailed = [entry | next(details) for entry in entries.values()]
+    return [entry | next(secrets) if entry.get("visibility") == "private" else entry for entry in detailed]
 
 
 # What only the calendar knows of an entry, and must keep.

@@ -7,7 +7,7 @@ was enough: pushes for the calendars, triggers for the studio.
 import time
 from collections.abc import Sequence
 
-from local.demo.checks import assigned, ends_before, entry_of_event, exactly, exactly_once
+from local.demo.checks import as_studio_sees, assigned, ends_before, entry_of_event, exactly, exactly_once
 from local.demo.edits import Edit, Edits, carry_out
 from local.demo.functions_log import entries, wished_by_push
 from local.demo.progress import settle, settle_without_pushes
@@ -23,7 +23,7 @@ LOG_TIMEOUT = 2.0
 
 def show_edits(scene: Scene, terminal: Terminal) -> None:
     terminal.step("Edits, in three waves: pushes and triggers carry them, no schedule")
-    scheduled = _scheduled_runs(scene)
+    scheduled = scheduled_runs(scene)
     channels = show_channels(scene, terminal)
     if len(channels) < len(CONNECTED):
         return  # No push can come.
@@ -32,13 +32,21 @@ def show_edits(scene: Scene, terminal: Terminal) -> None:
         wave(scene, terminal, edits, channels)
         if terminal.problems:
             return
+    show_agreement(scene, terminal, "after the edits")
+    terminal.say(f"{scheduled_runs(scene) - scheduled} runs were started by the schedule: it did not tick")
+
+
+def show_agreement(scene: Scene, terminal: Terminal, when: str) -> None:
+    """Both sides hold the same, as far as the studio may see what stood in the calendars before."""
     appointments = scene.studio.appointments().values()
     for user in CONNECTED:
-        events = [entry_of_event(event) for event in scene.person(user).events()]
-        recent = [entry for entry in events if not ends_before(entry, scene.since)]
+        events = {event["id"]: entry_of_event(event) for event in scene.person(user).events()}
+        typed = scene.typed[user.id]
+        shared = as_studio_sees(entry for key, entry in events.items() if key in typed)
+        shared += (entry for key, entry in events.items() if key not in typed)
+        recent = [entry for entry in shared if not ends_before(entry, scene.since)]
         problems = exactly_once(assigned(appointments, user.id, scene.since), recent, f"{user.name}'s calendar")
-        terminal.check(f"Studio and {user.name}'s calendar agree again", problems, f"{len(recent)} entries")
-    terminal.say(f"{_scheduled_runs(scene) - scheduled} runs were started by the schedule: it did not tick")
+        terminal.check(f"Studio and {user.name}'s calendar agree {when}", problems, f"{len(recent)} entries")
 
 
 def show_channels(scene: Scene, terminal: Terminal) -> dict[str, str]:
@@ -59,7 +67,7 @@ def show_channels(scene: Scene, terminal: Terminal) -> dict[str, str]:
 def show_pushes(scene: Scene, terminal: Terminal, edits: Edits, channels: dict[str, str]) -> None:
     terminal.say("In the calendars only: the studio learns of them by push")
     seen = len(scene.stack.output)
-    _carry_out(edits.in_calendars(), terminal)
+    show_arrivals(edits.in_calendars(), terminal)
     settle(scene, terminal)
     for user in CONNECTED:
         told, runs = _pushes_and_runs(scene, seen, user, channels[user.id])
@@ -86,7 +94,7 @@ def show_triggers(scene: Scene, terminal: Terminal, edits: Edits, _channels: dic
     seen = len(scene.stack.output)
     scene.stack.google.push.paused = True
     try:
-        _carry_out(edits.in_studio(), terminal)
+        show_arrivals(edits.in_studio(), terminal)
         settle_without_pushes(scene, terminal)
         pushes = len(list(entries(scene.stack.output[seen:], "notification")))
         terminal.check("Pushes that came meanwhile", exactly(pushes, 0, "Pushes"), f"{pushes}")
@@ -97,15 +105,15 @@ def show_triggers(scene: Scene, terminal: Terminal, edits: Edits, _channels: dic
 
 def show_both(scene: Scene, terminal: Terminal, edits: Edits, _channels: dict[str, str]) -> None:
     terminal.say("The same appointments on both sides at once, each side another field")
-    _carry_out(edits.on_both_sides(), terminal)
+    show_arrivals(edits.on_both_sides(), terminal)
     settle(scene, terminal)
 
 
-def _carry_out(edits: Sequence[Edit], terminal: Terminal) -> None:
+def show_arrivals(edits: Sequence[Edit], terminal: Terminal) -> None:
     for what, seconds in carry_out(edits, ARRIVAL_TIMEOUT).items():
         problems = [f"Not after {ARRIVAL_TIMEOUT:.0f} s: {what}."] if seconds is None else []
         terminal.check(what, problems, "never" if seconds is None else f"{seconds * 1000:.0f} ms")
 
 
-def _scheduled_runs(scene: Scene) -> int:
+def scheduled_runs(scene: Scene) -> int:
     return sum(one.queue == "scheduled" for one in scene.stack.tasks.dispatches)

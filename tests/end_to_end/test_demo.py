@@ -8,6 +8,8 @@ import pathlib
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
+from typing import Any
 from unittest import mock
 
 import pytest
@@ -16,9 +18,19 @@ from rich.console import Console
 from local import up
 from local.demo import __main__ as demo
 from local.demo import checks as demo_checks
-from local.demo import rounds
-from local.demo.checks import Entry, assigned, entry_of_appointment, entry_of_event, exactly_once
-from local.demo.studio import CONNECTED, in_scope, make_studio
+from local.demo import deletions, rounds, secrecy
+from local.demo.checks import (
+    Entry,
+    as_studio_sees,
+    assigned,
+    betrayed,
+    ends_before,
+    entry_of_appointment,
+    entry_of_event,
+    exactly_once,
+    words_of,
+)
+from local.demo.studio import CONNECTED, PAST_DAYS, in_scope, make_studio
 from local.demo.terminal import Terminal
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -53,7 +65,10 @@ def test_the_demo_runs_its_whole_job_and_every_check_holds() -> None:
         "✓ Olena's refresh token is in Secret Manager",
         "✓ Olena's calendar has everything exactly once: 329 entries",
         "✓ Marco's calendar has everything exactly once: 250 entries",
-        "✓ The studio has everything exactly once: 664 appointments",
+        "✓ The studio has everything exactly once: 632 appointments",
+        "✓ Private entries are “Busy” in the studio: private, their times kept: 30",
+        "✓ Private entries keep their words in the calendars: 33",
+        "✓ Tentative entries stay out of the studio: 33",
         "✓ What was typed on both sides is paired: 30 pairs",
         "✓ Boxes have unticked themselves: 4",
         "✓ HTTP requests to Google for the populate: 17 of 17 allowed",
@@ -61,6 +76,15 @@ def test_the_demo_runs_its_whole_job_and_every_check_holds() -> None:
         "✓ Calendars that Google watches for us: 2",
         "✓ Pushes that came meanwhile: 0",
         "· 0 runs were started by the schedule",
+        "✓ Invited by an agency, nobody has accepted: appointments: 0",
+        "✓ Appointments of what stands in both calendars: 1",
+        "✓ Until somebody answers, it stays with: olena, marco",
+        "✓ Answered, it stays with: olena",
+        "✓ Cancelled in the studio meanwhile: 0 of 40",
+        "✓ Why is one of them still in the studio: held",
+        "✓ Gone from Olena's calendar meanwhile: 40",
+        "✓ Calendar and studio are as before the loss: 329 entries",
+        "✓ Why is a tentative entry not in the studio: tentative",
         "✓ fan_out's document reads: 2 of 2 allowed",
         "✓ Tasks that fan_out created: 2",
         "✓ Olena's run looked into the calendar once: 1 call",
@@ -70,7 +94,12 @@ def test_the_demo_runs_its_whole_job_and_every_check_holds() -> None:
         "✓ Listings of 2 idle runs: 2",
     ):
         assert line in output
-    assert len(re.findall(r"\d ms$", output.partition("┏")[0], re.MULTILINE)) == 11
+    assert len(re.findall(r"\d ms$", output.partition("┏")[0], re.MULTILINE)) == 18
+    assert re.search(
+        r"would cancel 40 of (\d+) upcoming.*✓ The question would cancel: 40 of \1 upcoming", output, re.DOTALL
+    )
+    unread = r"No private words in any document or log, (after the populate|at the end): (\d+) texts"
+    assert re.findall(unread, " ".join(output.split())) == [("after the populate", "11"), ("at the end", "11")]
     assert re.search(r"Every check held: (\d+) of \1, ", output)
     assert not re.search(r"[\x00-\x08\x0b-\x1f\x7f\x9b]", output), "control characters, and nobody at a terminal"
     assert max(map(len, output.splitlines())) <= 80
@@ -215,6 +244,106 @@ def test_a_token_in_a_document_is_found(kind: str, token: str) -> None:
     assert demo_checks.leaks(['{"stringValue": "http://127.0.0.1//0"}'], "A document") == []
 
 
+# --- what stays in the calendar, and what may be deleted -------------------------------------------------------------
+
+HIDDEN = SHOOT._replace(title="Лікар", description='Ask for the "other" results\nPay in cash', private=True)
+
+
+def test_of_private_entries_the_studio_sees_only_when_they_are_and_of_tentative_ones_nothing() -> None:
+    free = HIDDEN._replace(busy=False, location="Ward 7")
+    shown = as_studio_sees([SHOOT, free, SHOOT._replace(status="tentative"), free._replace(status="tentative")])
+    assert shown == [SHOOT, SHOOT._replace(title="Busy", busy=False, private=True)]
+
+
+@pytest.mark.parametrize("ascii_", [True, False])
+@pytest.mark.parametrize("words", ["Лікар", 'Ask for the "other" results', "Pay in cash"])
+def test_private_words_in_a_document_are_found_however_json_spells_them(words: str, ascii_: bool) -> None:
+    document = json.dumps({"fields": {"studio": {"stringValue": f"Title: {words}"}}}, ensure_ascii=ascii_)
+    assert words in words_of(HIDDEN)
+    assert betrayed(words_of(HIDDEN), ["{}", document], "A document") == [
+        f"A document holds “{words}”, which is private in a calendar."
+    ]
+    assert betrayed(words_of(HIDDEN), ['{"title": "Busy"}'], "A document") == []
+
+
+def scene_with(*, in_calendar: Entry, in_studio: Entry, documents: Sequence[str] = ()) -> mock.MagicMock:
+    """One entry, which Olena typed as `HIDDEN`."""
+    scene = mock.MagicMock(since=TODAY)
+    scene.typed = {"olena": {"e1": event_of(HIDDEN)}, "marco": {}}
+    scene.person.return_value.events.return_value = [event_of(in_calendar)]
+    scene.studio.appointments.return_value = {"a1": appointment_of(in_studio)}
+    scene.stack.output = list(documents)
+    return scene
+
+
+def event_of(entry: Entry) -> dict[str, Any]:
+    times = {name: {"dateTime": getattr(entry, name)} for name in ("start", "end")}
+    visibility = {"visibility": "private"} if entry.private else {}
+    return {
+        "id": "e1", "summary": entry.title, "description": entry.description, "status": entry.status, **times,
+        **visibility,
+    }  # fmt: skip
+
+
+def appointment_of(entry: Entry) -> dict[str, Any]:
+    times = {name: dt.datetime.fromisoformat(getattr(entry, name)) for name in ("start", "end")}
+    fields = {"title": entry.title, "description": entry.description, "private": entry.private, **times}
+    return fields | {"origin": {"event_id": "e1"}}
+
+
+BLOCK = HIDDEN._replace(title="Busy", description="")
+
+
+@pytest.mark.parametrize(
+    ("calendar", "studio", "log", "problem"),
+    [
+        (HIDDEN, BLOCK, "", None),
+        (HIDDEN, HIDDEN, "", "is missing in the studio"),
+        (HIDDEN, BLOCK._replace(private=False), "", "private False (should be True)"),
+        (HIDDEN, BLOCK._replace(description="Pay in cash"), "", "description 'Pay in cash'"),
+        (BLOCK, BLOCK, "", "“Лікар” (2026-05-02T10:00:00Z to 2026-05-02T11:00:00Z) is missing in Olena's calendar"),
+        (HIDDEN, BLOCK, "wrote Лікар", "The functions' log holds “Лікар”"),
+    ],
+    ids=["as it must be", "whole in the studio", "not private", "its text", "emptied in the calendar", "in the log"],
+)
+def test_a_private_entry_that_is_shown_or_emptied_fails_the_check(
+    monkeypatch: pytest.MonkeyPatch, calendar: Entry, studio: Entry, log: str, problem: str | None
+) -> None:
+    monkeypatch.setattr(demo_checks, "all_documents", lambda *_: [])
+    terminal = Terminal(Console(file=io.StringIO()))
+    secrecy.show_private(scene_with(in_calendar=calendar, in_studio=studio, documents=[log]), terminal)
+    if problem is None:
+        assert terminal.problems == []
+    else:
+        assert any(problem in one for one in terminal.problems)
+
+
+def test_a_tentative_entry_that_came_in_fails_the_check() -> None:
+    scene = scene_with(in_calendar=SHOOT, in_studio=SHOOT)
+    terminal = Terminal(Console(file=io.StringIO()))
+    secrecy.show_tentative(scene, terminal)
+    assert terminal.problems == []
+    scene.typed["olena"]["e1"] = event_of(SHOOT._replace(status="tentative"))
+    secrecy.show_tentative(scene, terminal)
+    (problem,) = terminal.problems
+    assert problem.startswith("“Shoot” ")
+    assert problem.endswith("is tentative, but came in.")
+
+
+@pytest.mark.parametrize(
+    ("text", "problems"),
+    [
+        ("Entries would cancel 40 of 171 upcoming in the studio.", []),
+        ("Entries would cancel 40 of 170 upcoming in the studio.", []),
+        ("Entries would cancel 39 of 171 upcoming in the studio.", ["It would cancel: 39, expected 40."]),
+        ("Entries would cancel 40 of 58 upcoming in the studio.", ["Upcoming: 58, expected 171."]),
+        ("Sure?", ["It does not say how many of how many it would cancel: Sure?"]),
+    ],
+)
+def test_a_question_with_other_figures_fails_the_check(text: str, problems: list[str]) -> None:
+    assert deletions.told_right(text, 40, {171, 170})[0] == problems
+
+
 def test_the_same_day_gives_the_same_studio() -> None:
     assert make_studio(TODAY) == make_studio(TODAY)
 
@@ -239,8 +368,24 @@ def test_on_any_day_the_studio_has_what_the_demo_promises(days: int) -> None:
             assert entry_of_event(twin.event)[1:3] == entry_of_appointment(appointment)[1:3]
             assert twin.event["summary"] != appointment["title"]
     assert len(assigned(appointments, "olena", today)) > 50
+    hers = as_studio_sees(map(entry_of_event, studio.own_entries["olena"]))
+    ahead = [one for one in hers if not ends_before(one, today)] + assigned(appointments, "olena", today)
+    assert deletions.SHARE * len(ahead) < deletions.LOST, "unusual enough that somebody is asked"
+    alone = [one for one in appointments if one["user_ids"] == ["olena"] and "start" in one]
+    assert sum(one["start"].date() > today for one in alone) > deletions.LOST + 10, "and other ones for the edits"
     assert any(one["private"] for one in appointments)
     assert {one["status"] for one in appointments} == {"confirmed", "tentative"}
+
+
+def test_private_words_stand_nowhere_else() -> None:
+    studio = make_studio(TODAY)
+    own = [entry_of_event(body) for user in CONNECTED for body in studio.own_entries[user.id]]
+    private = {words for entry in own if entry.private for words in words_of(entry)}
+    others = [*map(entry_of_appointment, studio.appointments.values()), *(one for one in own if not one.private)]
+    assert len(private) == 11
+    assert betrayed(private, (words for entry in others for words in words_of(entry)), "Another entry") == []
+    recent = [one for one in own if one.private and not ends_before(one, TODAY - dt.timedelta(days=PAST_DAYS))]
+    assert len(recent) == 30
 
 
 def test_a_run_is_told_in_one_line_and_requests_are_left_out() -> None:
