@@ -279,14 +279,15 @@ class Store(Protocol):
         """How many pairs end after `now`; counted where they are stored, not read."""
         ...
 
-    def links_of_colleagues(self, studio_id: str, organizers: Mapping[str, str]) -> dict[str, str]:
-        """Event id to appointment id, where an event (id to organizer's calendar id) is paired in the organizer's own
-        connection of the same studio. A guest's copy has the id of the organizer's event.
+    def links_of_colleagues(self, studio_id: str, organizers: Mapping[str, str]) -> dict[str, Link]:
+        """Event id to link, where an event (id to organizer's calendar id) is or was paired in the organizer's own
+        connection of the same studio; of several the pair that stands. A guest's copy has the id of the organizer's
+        event.
         """
         ...
 
-    def parked(self, connection_id: str) -> dict[str, str | None]:
-        """Ids of the items parked, each with the id of its event where it has one."""
+    def parked(self, connection_id: str) -> dict[str, Parked]:
+        """What is parked, by item id."""
         ...
 
     def parked_item(self, connection_id: str, item_id: str) -> Parked | None:

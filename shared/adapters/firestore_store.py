@@ -161,10 +161,10 @@ class FirestoreStore(FirestoreStudio):
         # Written again since, or removed by a run that died after this: both are as they should be.
         self._each(entries, remove, fine={_OK, _FAILED_PRECONDITION, _NOT_FOUND})
 
-    def parked(self, connection_id: str) -> dict[str, str | None]:
-        query = self._connection(connection_id).collection("parked").select(["event_id"])
+    def parked(self, connection_id: str) -> dict[str, Parked]:
         with errors():
-            return {found.id: (found.to_dict() or {}).get("event_id") for found in query.stream(**self._patience)}
+            stream = self._connection(connection_id).collection("parked").stream(**self._patience)
+            return {found.id: as_struct(found, Parked).value for found in stream}
 
     def parked_item(self, connection_id: str, item_id: str) -> Parked | None:
         found = self._one(self._connection(connection_id).collection("parked").document(item_id), Parked)
@@ -184,16 +184,16 @@ class FirestoreStore(FirestoreStudio):
     def links_of_events(self, connection_id: str, event_ids: Sequence[str]) -> dict[str, Link]:
         return {link.event_id: link for link in self._links_of_events(connection_id, event_ids)}
 
-    def links_of_colleagues(self, studio_id: str, organizers: Mapping[str, str]) -> dict[str, str]:
+    def links_of_colleagues(self, studio_id: str, organizers: Mapping[str, str]) -> dict[str, Link]:
         events: dict[str, list[str]] = {}
         for event_id, calendar_id in organizers.items():
             events.setdefault(calendar_id, []).append(event_id)
-        return {
-            link.event_id: link.appointment_id
+        found = [
+            link
             for connection_id, calendar_id in self._connections_to(studio_id, list(events))
             for link in self._links_of_events(connection_id, events[calendar_id])
-            if link.state == "paired"
-        }
+        ]
+        return {link.event_id: link for link in sorted(found, key=lambda link: link.state == "paired")}
 
     def upcoming_pairs(self, connection_id: str, now: dt.datetime) -> int:
         paired = self._connection(connection_id).collection("links").where(filter=FieldFilter("state", "==", "paired"))

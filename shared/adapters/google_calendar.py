@@ -33,7 +33,7 @@ from shared.domain.errors import (
     SyncError,
     Unavailable,
 )
-from shared.domain.event import CalendarWrite, Delete, Event, Insert, Patch
+from shared.domain.event import CalendarWrite, Delete, Event, Insert, Patch, Restore
 from shared.domain.reasons import Reason
 from shared.ports import EventPage, Watch
 
@@ -212,6 +212,11 @@ class GoogleCalendar:
             case Patch():
                 body = self._body(write, write.units)
                 request = self._events.patch(eventId=write.event_id, body=body, fields=FIELDS, **common)
+            case Restore():
+                # To take an event out of the bin is to give it another status: possible, say the docs, but not how.
+                return self._events.patch(
+                    eventId=write.event_id, body={"status": write.status}, fields=FIELDS, **common
+                )
             case Delete():
                 request = self._events.delete(eventId=write.event_id, **common)
         request.headers["If-Match"] = write.etag

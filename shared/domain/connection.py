@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared.domain.errors import Park
 from shared.domain.reasons import Reason
 
 ConnectionState = Literal["connected", "needs_reauth", "paused", "resting", "disconnected"]
@@ -196,13 +197,17 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     detail: str = ""
     since: dt.datetime
 
+    def tells(self, park: Park) -> bool:
+        """Whether it says just what `park` would."""
+        return (self.reason, self.field, self.detail) == (park.reason, park.field, park.detail)
+
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
     """One operation of a run: what, which way, why, and what was there before (for the log and for undo)."""
 
     appointment_id: str | None = None
     event_id: str | None = None
-    calendar: Literal["insert", "patch", "delete"] | None = None
+    calendar: Literal["insert", "patch", "delete", "restore"] | None = None
     studio: Literal["create", "update", "cancel"] | None = None
     reason: Reason
     units: tuple[str, ...] = ()

@@ -84,6 +84,14 @@ def with_units(content: Content, source: Content, units: frozenset[Unit]) -> Con
     return msgspec.structs.replace(content, **{unit: getattr(source, unit) for unit in units})
 
 
+BUSY = "Busy"
+
+
+def without_text(content: Content) -> Content:
+    """What may be known of a private entry: when it is, and that it is."""
+    return msgspec.structs.replace(content, title=BUSY, description="", location="")
+
+
 HASH_LENGTH = 8
 
 

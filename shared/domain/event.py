@@ -1,6 +1,7 @@
 """A calendar entry as the adapter hands it over, and what may be written to a calendar: no vendor's types."""
 
 import datetime as dt
+from typing import Literal
 
 import msgspec
 
@@ -69,4 +70,14 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True):
     etag: str
 
 
-CalendarWrite = Insert | Patch | Delete
+class Restore(msgspec.Struct, frozen=True, kw_only=True):
+    """A deleted event taken out of the bin, as it was; one that is not deleted any more is left as it is.
+
+    Refused (`Stale`, `Park`) where the calendar has forgotten it, or will not have it back.
+    """
+
+    event_id: str
+    status: Literal["confirmed", "tentative"] = "confirmed"
+
+
+CalendarWrite = Insert | Patch | Delete | Restore

@@ -3,6 +3,7 @@
 Cancellations in the studio (an event was deleted) and deletions in the calendar (an appointment was cancelled) count
 alike, over a trailing day, against the pairs that are still to come: up to `FREE` always, more only up to `SHARE` of
 them. What one run finds beyond that is held as a whole, so that the question names everything: "would cancel 41 of 58".
+While that question is open, what follows within a day of it is held with it.
 """
 
 import datetime as dt

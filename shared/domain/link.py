@@ -38,8 +38,6 @@ class Held(msgspec.Struct, frozen=True, kw_only=True):
 class Link(msgspec.Struct, frozen=True, kw_only=True):
     """``connections/{connection}/links/{appointment_id}``.
 
-    Unless `state` is ``gone``, both columns are there.
-
     | state     | what it says                                                                                     |
     |-----------|--------------------------------------------------------------------------------------------------|
     | `paired`  | one entry on both sides                                                                          |
@@ -48,9 +46,10 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     |           | it; `asked` names the question in the inbox, if somebody was asked                               |
     | `gone`    | a tombstone until `expires_at`: taken apart knowingly, in the calendar if `gone_there`           |
 
-    `theirs`: the event is not ours to change (somebody else's, or an out-of-office entry); `colleagues`: it is a
-    guest's copy of an event that we keep for a colleague. `private_there`: it was made private in the calendar, so its
-    text stays there.
+    Both columns are there, also in a tombstone: what comes back is compared with what was last agreed.
+
+    `theirs`: the event is not ours to change (somebody else's, from the calendar `organizer`, or an out-of-office
+    entry). `private_there`: it was made private in the calendar, so its text stays there.
     """
 
     appointment_id: str
@@ -64,7 +63,7 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     ends_at: dt.datetime | None = None
     expires_at: dt.datetime | None = None
     theirs: bool = False
-    colleagues: bool = False
+    organizer: str = ""
     private_there: bool = False
     held: Held | None = None
     asked: str | None = None
@@ -81,15 +80,14 @@ TOMBSTONE_LIFE = dt.timedelta(days=30)
 
 def buried(link: Link, now: dt.datetime, *, there: bool = False) -> Link:
     """The link as a tombstone; `there`: because its event was deleted in the calendar."""
-    return Link(
-        appointment_id=link.appointment_id,
-        event_id=link.event_id,
-        generation=link.generation,
-        state="gone",
-        ends_at=link.ends_at,
-        expires_at=now + TOMBSTONE_LIFE,
-        gone_there=there,
+    return msgspec.structs.replace(
+        link, state="gone", held=None, asked=None, expires_at=now + TOMBSTONE_LIFE, gone_there=there
     )
+
+
+def revived(link: Link) -> Link:
+    """The link of a pair that is one again, with the same event."""
+    return msgspec.structs.replace(link, state="paired", held=None, asked=None, expires_at=None, gone_there=False)
 
 
 def succeeded(link: Link, event_id: str, generation: int) -> Link:

@@ -63,8 +63,8 @@ CUT_FROM = 8_000
 
 
 def _cut(sent: str, stored: str) -> bool:
-    """Whether `stored` is what a provider leaves of a text that is too long for it."""
-    return len(stored) >= CUT_FROM and len(stored) < len(sent) and sent.startswith(stored)
+    """Whether `stored` is what a provider leaves of a text that is too long for it; half an emoji has become a �."""
+    return len(stored) >= CUT_FROM and len(stored) < len(sent) and sent.startswith(stored.removesuffix("�"))
 
 
 NOTHING: frozenset[Unit] = frozenset()

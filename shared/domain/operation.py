@@ -6,10 +6,10 @@ from typing import Literal
 import msgspec
 
 from shared.domain.appointment import Appointment
-from shared.domain.content import Content, Unit
+from shared.domain.content import Content, Unit, without_text
 from shared.domain.errors import Park
-from shared.domain.event import CalendarWrite, Delete, Event
-from shared.domain.link import Link
+from shared.domain.event import CalendarWrite, Delete, Event, Restore
+from shared.domain.link import Link, revived
 from shared.domain.merge import Lost
 from shared.domain.reasons import Reason
 from shared.domain.settings import ClashPolicy
@@ -52,7 +52,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     conditional on that, tells if it is not. `misfit` says why the document could not be read as an appointment.
     `next_generation` is the first event id that is not known to be used up. `unread`: the calendar was not read before,
     so what is found there is taken as it is. `verdict` is a person's word on a deletion. `elsewhere`: the appointment
-    stands in an earlier calendar of this user; `colleagues`: the event is a guest's copy of one that we keep.
+    stands in an earlier calendar of this user; `withdrawn`: the event was a guest's copy, and went with
+    the host's own entry, which we took out.
+    `beyond_restoring`: the calendar would not give the deleted event back.
     """
 
     appointment_id: str
@@ -65,7 +67,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     unread: bool = False
     verdict: Verdict | None = None
     elsewhere: bool = False
-    colleagues: bool = False
+    withdrawn: bool = False
+    beyond_restoring: bool = False
 
 
 class CreateAppointment(msgspec.Struct, frozen=True, kw_only=True):
@@ -100,7 +103,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `link` is the agreement to record, with the calendar's column as we expect it; after a write to the calendar the
     provider's answer takes that place. None leaves the link as it is. `more`: this is only the first step, the item
     is to be decided on again when it is stored. `doubt`: nothing can be decided before it is verified whether the event
-    is there.
+    is there. `hidden`: the event's text is not for the studio, nor for anything that is stored.
     """
 
     item: Item
@@ -112,6 +115,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     parked: Park | None = None
     more: bool = False
     doubt: bool = False
+    hidden: bool = False
 
     @property
     def tells(self) -> bool:
@@ -134,23 +138,31 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
 def before_deleting(operation: Operation) -> Link | None:
     """The link to store before an event is deleted, so that a run that dies in between is known to have done it.
 
-    Google's answer for a deleted event is its bare id: it cannot say who deleted it, or what for.
+    Google's answer for a deleted event is its bare id: it cannot say who deleted it, or what for. Nor does a restored
+    one say who took it out of the bin: so what is buried is marked before that, too.
     """
     link = operation.item.link
-    if not isinstance(operation.calendar, Delete) or link is None or not link.paired:
+    if link is None:
         return None
-    return msgspec.structs.replace(link, state="leaving")
+    match operation.calendar:
+        case Delete() if link.paired:
+            return msgspec.structs.replace(link, state="leaving")
+        case Restore() if not link.paired:
+            return msgspec.structs.replace(revived(link), state="leaving")
+        case _:
+            return None
 
 
 def agreed(operation: Operation, stored: Event | None) -> Link | None:
     """The link to record once the calendar has answered: its column is what the provider stored, not what we sent."""
     link = operation.link
+    if isinstance(operation.calendar, Restore) and (stored is None or stored.content is None):
+        return None  # It is not back, whatever the answer says.
     if link is None or stored is None or stored.content is None or not link.paired:
         return link
+    if isinstance(operation.calendar, Restore):
+        return msgspec.structs.replace(link, etag=stored.etag)  # Both sides are compared with the columns next.
+    content = without_text(stored.content) if operation.hidden else stored.content
     return msgspec.structs.replace(
-        link,
-        calendar=stored.content,
-        etag=stored.etag,
-        event_id=stored.id,
-        ends_at=stored.content.when.ends_at,
+        link, calendar=content, etag=stored.etag, event_id=stored.id, ends_at=content.when.ends_at
     )

@@ -1,6 +1,7 @@
 """What the plan's table names: one function for each outcome. Which of them an item gets is `plan.py`."""
 
 import datetime as dt
+from typing import Literal
 
 import msgspec
 
@@ -8,8 +9,8 @@ from shared.domain import identity
 from shared.domain.appointment import Appointment
 from shared.domain.content import UNITS, Content
 from shared.domain.errors import Park
-from shared.domain.event import Delete, Event, Insert, Patch
-from shared.domain.link import TOMBSTONE_LIFE, Link, buried, new_seal
+from shared.domain.event import Delete, Event, Insert, Patch, Restore
+from shared.domain.link import TOMBSTONE_LIFE, Link, buried, new_seal, revived
 from shared.domain.merge import Base, Merged, Side, clash_winner, merge
 from shared.domain.operation import (
     CancelAppointment,
@@ -24,7 +25,6 @@ from shared.domain.scope import keeps_out_of_calendar, keeps_out_of_studio
 from shared.domain.visibility import Seen
 
 EVERY_UNIT = frozenset(UNITS)
-NONE = Base()
 
 # --- entering --------------------------------------------------------------------------------------------------------
 
@@ -36,7 +36,14 @@ def enter_calendar(item: Item, here: Content, rules: Rules) -> Operation:
 
 
 def enter_again(item: Item, here: Content, rules: Rules, reason: Reason) -> Operation:
-    """Whether in scope or not: as the next generation of the event's id."""
+    """Whether in scope or not: the deleted event is restored, with all that people have added to it, and compared then.
+
+    Where there is none to restore, it is entered as the next generation of the event's id.
+    """
+    link = item.link
+    if link is not None and link.calendar is not None and not (link.theirs or item.beyond_restoring):
+        restore = Restore(event_id=link.event_id, status=link.calendar.status)
+        return Operation(item=item, reason=reason, calendar=restore, link=revived(link), more=True)
     generation = next_generation(item)
     event_id = identity.event(rules.connection_id, item.appointment_id, generation)
     seal = new_seal("" if item.link is None else item.link.seal, here, EVERY_UNIT, None)
@@ -77,6 +84,8 @@ def enter_studio(item: Item, there: Seen, rules: Rules) -> Operation:
 
 def pair(item: Item, here: Content, there: Seen, rules: Rules) -> Operation:
     """Both are there and nothing ties them yet: a twin typed by a person, or an entry of ours, known by its seal."""
+    if item.link is not None and item.link.event_id == there.event.id:
+        return agree(item, item.link, here, there, rules)  # Taken apart once, and back on both sides.
     ours = there.event.seal is not None
     in_scope = keeps_out_of_calendar(item, here, rules) is None or keeps_out_of_studio(there.event, rules) is None
     if not ours and not in_scope:
@@ -91,16 +100,15 @@ def found_again(item: Item, link: Link, there: Seen, rules: Rules) -> Operation:
     if there.event.id != link.event_id:
         return _take_back(item, there, rules) if there.event.appointment_id is not None else _left_alone(item)
     appointment = item.appointment
-    if not (rules.two_way and link.gone_there and appointment is not None and appointment.cancelled):
+    if appointment is None or not appointment.cancelled or rules.user_id not in appointment.user_ids:
+        return _left_alone(item)
+    if not link.gone_there or item.unread or not rules.two_way:
         return _left_alone(item)
     # The calendar cancelled it, and now the calendar has it again.
-    before = _uncancelled(appointment)
-    merged = _merged(item, before, there, NONE, rules)
+    merged = _merged(item, _uncancelled(appointment, link), there, _base(link, there), rules)
+    settled = _settle(item, there, merged, link.seal, Reason.RESTORED_IN_CALENDAR)
     studio = UpdateAppointment(content=merged.studio, units=merged.to_studio | {"status"})
-    seal = "" if there.event.seal is None else there.event.seal.name
-    # As if the studio had agreed to what the calendar has: where it holds something else, that goes there next.
-    link = _link(item, there, there.content, there.content, seal)
-    return Operation(item=item, reason=Reason.RESTORED_IN_CALENDAR, studio=studio, link=link, more=True)
+    return msgspec.structs.replace(settled, studio=studio)
 
 
 def _left_alone(item: Item) -> Operation:
@@ -111,11 +119,15 @@ def _left_alone(item: Item) -> Operation:
 def _take_back(item: Item, there: Seen, rules: Rules) -> Operation:
     """Entered by us, in a run that died before it could say so, for an appointment that has left this user since."""
     appointment = item.appointment
+    if there.theirs:
+        return _left_alone(item)  # Given away since.
     long_ago = rules.now - TOMBSTONE_LIFE
     if item.link is None and appointment is not None and (appointment.updated_at or rules.now) < long_ago:
         # Its tombstone may have expired: then a person took the event out of the bin, and it is not ours to delete.
         return Operation(item=item, reason=Reason.GONE_ON_BOTH)
     generation = identity.generation_of(there.event.id, rules.connection_id, item.appointment_id)
+    if item.link is not None and generation is not None and generation < item.link.generation:
+        return _left_alone(item)  # Another has taken its place since: a person took it out of the bin.
     link = _link(item, there, there.content, there.content, "", generation)
     reason = Reason.CANCELLED_IN_STUDIO
     if appointment is not None and not appointment.cancelled:
@@ -139,16 +151,12 @@ def unfit(item: Item, event: Event, reason: Reason, rules: Rules) -> Operation:
 
 
 def look_first(item: Item) -> Operation:
-    """Wanted again after we set out to delete its event: whether we came to that, only the calendar knows."""
+    """Wanted again after we set out to delete its event, or did not follow it: the calendar knows what it is now."""
     return Operation(item=item, reason=Reason.AGREED, more=True)
 
 
 def agree(item: Item, link: Link, here: Content, there: Seen, rules: Rules) -> Operation:
-    base = _base(link, there)
-    if item.unread:
-        # What was edited there while nobody read it stays as it is: only the studio may have changed since.
-        base = Base(link=msgspec.structs.replace(link, calendar=there.content))
-    merged = _merged(item, here, there, base, rules)
+    merged = _merged(item, here, there, _base_of(item, link, there), rules)
     match (bool(merged.to_studio), bool(merged.to_calendar)):
         case (True, True):
             reason = Reason.CHANGED_ON_BOTH
@@ -205,14 +213,14 @@ def deleted_in_calendar(item: Item, link: Link, here: Content, rules: Rules) -> 
         return Operation(item=item, reason=Reason.REMOVED_WHILE_UNREAD, link=removed)
     if not rules.two_way:
         return enter_again(item, here, rules, Reason.MIRRORED)
-    if link.colleagues and alone:
-        # Gone with the colleague's own entry, who was taken off: this user's own takes its place.
+    if item.withdrawn:
+        # Gone with the entry of a colleague who was taken off: this user's own takes its place.
         return enter_again(item, here, rules, Reason.CREATED_IN_STUDIO)
     if not alone:
         question = identity.removal_question(rules.connection_id, link.event_id)
         removed = msgspec.structs.replace(link, state="removed", asked=question, held=None)
         return Operation(item=item, reason=Reason.REMOVED_FROM_ONE_OF_SEVERAL, link=removed)
-    if link.held is not None and item.verdict != "approved":
+    if _waits(item, link, "calendar"):
         return Operation(item=item, reason=Reason.HELD)
     gone = buried(link, rules.now, there=True)
     return Operation(item=item, reason=Reason.DELETED_IN_CALENDAR, studio=CancelAppointment(), link=gone)
@@ -237,15 +245,17 @@ def left_studio(item: Item, link: Link, there: Seen, rules: Rules) -> Operation:
     """Cancelled or erased in the studio, or this user is not assigned any more."""
     appointment = item.appointment
     if there.theirs:
-        # Not ours to delete. The pair stands, so that it is known should the studio take it up again.
-        return Operation(item=item, reason=Reason.ANOTHERS)
+        # Not ours to delete. The pair stands, so that it is known should the studio take it up again; what the event
+        # becomes until then is not followed.
+        unknown = msgspec.structs.replace(link, etag="")
+        return Operation(item=item, reason=Reason.ANOTHERS, link=None if unknown == link else unknown)
     delete = Delete(event_id=there.event.id, etag=there.event.etag)
     gone = buried(link, rules.now)
-    base = _base(link, there)
+    base = _base_of(item, link, there)
     if appointment is None or appointment.cancelled:
         if item.verdict == "declined":
             return _reinstate(item, link, there)
-        if link.held is not None and item.verdict != "approved":
+        if _waits(item, link, "studio"):
             return Operation(item=item, reason=Reason.HELD)
         lost = () if link.studio is None else merge(link.studio, there.content, base, "studio", two_way=False).lost
         return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO, calendar=delete, link=gone, lost=lost)
@@ -260,11 +270,10 @@ def _reinstate(item: Item, link: Link, there: Seen) -> Operation:
     """A person declined to let the studio's cancellation through: it is undone, or the erased document made again."""
     if item.appointment is None:
         created = CreateAppointment(content=there.content, event_id=there.event.id)
-        pair = _link(item, there, there.content, there.content, link.seal)
+        seal = link.seal if there.event.seal is None else there.event.seal.name
+        pair = _link(item, there, there.content, there.content, seal)
         return Operation(item=item, reason=Reason.PUT_BACK, studio=created, link=pair)
-    here = _uncancelled(item.appointment)
-    if link.studio is not None:
-        here = msgspec.structs.replace(here, status=link.studio.status)
+    here = _uncancelled(item.appointment, link)
     studio = UpdateAppointment(content=here, units=frozenset({"status"}))
     column = there.content if link.calendar is None else link.calendar
     pair = _link(item, there, here if link.studio is None else link.studio, column, link.seal)
@@ -300,6 +309,13 @@ def _merged(item: Item, here: Content, there: Seen, base: Base, rules: Rules) ->
     return merge(here, there.content, base, winner, two_way=rules.two_way, frozen=there.frozen)
 
 
+def _base_of(item: Item, link: Link, there: Seen) -> Base:
+    if item.unread:
+        # What was edited there while nobody read it stays as it is: only the studio may have changed since.
+        return Base(link=msgspec.structs.replace(link, calendar=there.content))
+    return _base(link, there)
+
+
 def _base(link: Link, there: Seen) -> Base:
     """What is known of the last agreement: the link, and a seal of ours that it does not know."""
     seal = there.event.seal
@@ -322,16 +338,23 @@ def _link(
         calendar=calendar,
         etag=there.event.etag,
         seal=seal,
-        ends_at=studio.when.ends_at,
+        ends_at=calendar.when.ends_at,
         theirs=there.theirs,
-        colleagues=item.colleagues or (before is not None and before.paired and before.colleagues),
+        organizer=there.event.organizer if there.theirs else "",
         private_there=there.private_there,
         held=held,
     )
 
 
-def _uncancelled(appointment: Appointment) -> Content:
-    return msgspec.structs.replace(appointment, status="confirmed").content()
+def _waits(item: Item, link: Link, side: Literal["studio", "calendar"]) -> bool:
+    """Whether the deletion on that side is held, and nobody has approved it."""
+    return link.held is not None and link.held.side == side and item.verdict != "approved"
+
+
+def _uncancelled(appointment: Appointment, link: Link) -> Content:
+    """What it held before it was cancelled."""
+    status = "confirmed" if link.studio is None else link.studio.status
+    return msgspec.structs.replace(appointment, status=status).content()
 
 
 def _seconds(at: dt.datetime | None) -> float | None:

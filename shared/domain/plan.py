@@ -13,7 +13,8 @@
     leaving  here    -         it was us who deleted it, and it is wanted again: enter it again
     removed  here    -         wait for an edit in the studio, or for a person's answer
     removed  here    here      restored: paired as before
-    gone     here    *         as none, with the next generation of the event's id
+    gone     here    -         as none: the event is taken out of the bin, or its next generation is entered
+    gone     here    here      as none
     gone     -       here      restored from the bin: reinstate, if it was the calendar that cancelled it
 
     Before all: what does not fit is parked, and an event that is merely not to be found is verified first.
@@ -23,6 +24,8 @@
 means: not deleted. What is in scope is `scope.py`, how two edits become one `merge.py`, what the studio may see
 `visibility.py`. `decide` is pure: a preview, a dry run, the log and "why" are the same operations.
 """
+
+import msgspec
 
 from shared.domain import outcomes
 from shared.domain.content import Content
@@ -38,14 +41,16 @@ LONGEST_ID = 800
 
 def decide(item: Item, rules: Rules) -> Operation:
     """The operation for one item. Never raises for what an item holds: what cannot sync is parked."""
-    if item.event is not None and item.event.missing:
+    if item.event is not None and item.event.missing and not item.beyond_restoring:
         return Operation(item=item, reason=Reason.NOT_FOUND, doubt=True)
     try:
         if item.event is not None and item.event.unfit is not None:
             return outcomes.unfit(item, item.event, item.event.unfit, rules)
-        return _decided(item, _in_studio(item, rules), _in_calendar(item, rules), rules)
+        here, there = _in_studio(item, rules), _in_calendar(item, rules)
+        operation = _decided(item, here, there, rules)
     except Park as park:
         return Operation(item=item, reason=park.reason, parked=park)
+    return msgspec.structs.replace(operation, hidden=there is not None and there.hidden)
 
 
 def _decided(  # noqa: C901 - the table, one line a case: any split of it would hide a part
@@ -63,7 +68,7 @@ def _decided(  # noqa: C901 - the table, one line a case: any split of it would 
             return outcomes.found_again(item, link, there, rules)
         case None | Link(state="gone"), None, None:
             return Operation(item=item, reason=Reason.GONE_ON_BOTH)
-        case Link(state="leaving"), Content(), Seen() if item.event is None:
+        case Link(state="leaving") | Link(etag=""), Content(), Seen() if item.event is None:
             return outcomes.look_first(item)
         case Link(), Content(), Seen():
             return outcomes.agree(item, link, here, there, rules)
@@ -100,7 +105,8 @@ def _in_calendar(item: Item, rules: Rules) -> Seen | None:
     """What the calendar holds; where it was not asked, what was last agreed (the write tells if that is not so)."""
     link = item.link
     if item.event is not None:
-        return None if item.event.deleted else seen(item.event, item, rules)
+        # Only what was known to be deleted is restored: not to be found after that is deleted still.
+        return None if item.event.deleted or item.event.missing else seen(item.event, item, rules)
     if link is None or link.state in {"removed", "gone"}:
         return None
     return as_agreed(link, rules)

@@ -1,5 +1,6 @@
 """What a write to a studio's appointment means for the sync: whom it concerns, and whether it is only our own echo."""
 
+import datetime as dt
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,8 +35,14 @@ def assigned(document: Mapping[str, Any]) -> set[str]:
 
 
 def _written_by(old: Mapping[str, Any], new: Mapping[str, Any]) -> str | None:
-    """A new stamp whose hash fits is a run's own write; a front-end that kept an old stamp leaves one that doesn't."""
-    stamp = new.get("sync")
-    if not isinstance(stamp, Mapping) or stamp == old.get("sync"):
+    """A newer stamp whose hash fits is a run's own write.
+
+    A front-end that kept the stamp leaves one that doesn't fit; one that wrote a whole old document back, an older one.
+    """
+    stamp, before = new.get("sync"), old.get("sync")
+    if not isinstance(stamp, Mapping) or stamp == before:
+        return None
+    at, known = stamp.get("at"), before.get("at") if isinstance(before, Mapping) else None
+    if isinstance(at, dt.datetime) and isinstance(known, dt.datetime) and at < known:
         return None
     return str(stamp.get("connection")) if stamp.get("hash") == owned_hash(new) else None

@@ -12,9 +12,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
-from shared.domain.connection import OutboxEntry
+from shared.domain.connection import OutboxEntry, Parked
 from shared.domain.errors import Park, RateLimited, Retry, Stale, SyncError, Unavailable
-from shared.domain.event import Event, Insert
+from shared.domain.event import Event, Insert, Restore
 from shared.domain.operation import (
     Item,
     Operation,
@@ -99,6 +99,7 @@ class Applier:
             Stop, Retry: it concerns the whole connection; what is stored so far stands.
         """
         worth = [operation for operation in operations if operation.tells or self._unparks(operation)]
+        worth = [operation for operation in worth if not self._parked_already(operation)]
         worth = self.guard.checked(self._without_doubts(worth))
         for chunk in _chunks([operation for operation in worth if operation.calendar is None], ITEMS_PER_COMMIT):
             if self.run.out_of_time():
@@ -153,18 +154,19 @@ class Applier:
             self.run.ports.store.put_outbox([(connection_id, item_id, entry) for item_id, entry in entries.items()])
 
     @functools.cached_property
-    def parked(self) -> dict[str, str | None]:
-        """Item id to event id, where there is one, of what is parked; read only if the connection says there is any."""
+    def parked(self) -> dict[str, Parked]:
+        """What is parked, by item id; read only if the connection says there is any."""
         known = self.run.connection.parked
         return dict(self.run.ports.store.parked(self.run.connection_id)) if known else {}
 
     def forget_parked(self, deleted: Collection[str]) -> None:
         """Parked entries whose event was deleted in the calendar are no longer waiting for anything."""
-        gone = tuple(item_id for item_id, event_id in self.parked.items() if event_id in deleted)
+        gone = tuple(item_id for item_id, parked in self.parked.items() if parked.event_id in deleted)
         if gone:
             self._settle([Step(Settlement(unpark=gone))])
 
     def _write(self, operations: Sequence[Operation], documents: Documents, rounds: int) -> None:
+        self.guard.carries_out(operations)
         # What loses a clash exists nowhere else once it is overwritten: it is in the log before that.
         first = [
             Step(Settlement(link=before_deleting(operation)), log_entry(operation) if operation.lost else None)
@@ -183,6 +185,8 @@ class Applier:
                 case Event():
                     done.append((operation, outcome))
                 case Stale():
+                    again.append(operation)
+                case Park() if isinstance(operation.calendar, Restore):
                     again.append(operation)
                 case Park():
                     done.append((_park(operation, outcome), None))
@@ -221,6 +225,7 @@ class Applier:
                 steps.append(Step(settlement, None if logged else log_entry(operation)))
         if not steps:
             return
+        self.guard.carries_out(stored)
         for operation in stored:
             self.run.count(operation.reason.value)
         self.on_stored(len(stored))
@@ -282,13 +287,17 @@ class Applier:
                 generation,
             )
             known = operation.item
+            unrestored = isinstance(operation.calendar, Restore) and (
+                fresh.event is None or fresh.event.content is None
+            )
             items.append(
                 msgspec.structs.replace(
                     fresh,
                     verdict=known.verdict,
                     unread=known.unread,
                     elsewhere=known.elsewhere,
-                    colleagues=known.colleagues,
+                    withdrawn=known.withdrawn,
+                    beyond_restoring=known.beyond_restoring or unrestored,
                 )
             )
         # A burnt id is progress, as the next one is another: only other surprises count.
@@ -299,6 +308,11 @@ class Applier:
         outward = [operation for operation in afresh if operation.calendar is not None]
         for chunk in _chunks(outward, WRITES_PER_REQUEST):
             self._write(chunk, documents, rounds - 1)
+
+    def _parked_already(self, operation: Operation) -> bool:
+        """Whether it is parked as it is: a listing meets it again and again."""
+        park, known = operation.parked, self.parked.get(operation.item.appointment_id)
+        return park is not None and known is not None and known.tells(park)
 
     def _unparks(self, operation: Operation) -> bool:
         return operation.item.appointment_id in self.parked and operation.parked is None
@@ -331,14 +345,14 @@ def _park(operation: Operation, park: Park) -> Operation:
     return Operation(item=operation.item, reason=park.reason, parked=park)
 
 
-def _parked_after(parked: Mapping[str, str | None], steps: Iterable[Step]) -> dict[str, str | None]:
+def _parked_after(parked: Mapping[str, Parked], steps: Iterable[Step]) -> dict[str, Parked]:
     after = dict(parked)
     for step in steps:
         for item_id in step.settlement.unpark:
             after.pop(item_id, None)
         if step.settlement.park is not None:
             item_id, parked_item = step.settlement.park
-            after[item_id] = parked_item.event_id
+            after[item_id] = parked_item
     return after
 
 

@@ -121,12 +121,10 @@ def gather(
         )
         for appointment_id in wanted
     ]
-    return Gathered(tuple(with_notes(store, connection, items, known, colleagues)), documents)
+    return Gathered(tuple(with_notes(store, connection, items, known)), documents)
 
 
-def with_notes(
-    store: Store, connection: Connection, items: Sequence[Item], known: Notes, colleagues: Collection[str]
-) -> list[Item]:
+def with_notes(store: Store, connection: Connection, items: Sequence[Item], known: Notes) -> list[Item]:
     """The items with what else is known of them: persons' answers, and where an appointment stands besides."""
     asked = {
         one.appointment_id: one.link.asked
@@ -142,13 +140,14 @@ def with_notes(
             case "put_back":
                 verdicts[appointment_id] = PUT_BACK
     elsewhere = in_earlier_calendars(store, connection, items)
+    withdrawn = withdrawn_by_us(store, connection.studio_id, items)
     return [
         msgspec.structs.replace(
             one,
             verdict=verdicts.get(one.appointment_id),
             unread=one.unread or (one.event is not None and one.event.id in known.unread),
             elsewhere=one.appointment_id in elsewhere,
-            colleagues=one.event is not None and one.event.id in colleagues,
+            withdrawn=one.appointment_id in withdrawn,
         )
         for one in items
     ]
@@ -174,7 +173,24 @@ def colleagues_pairs(store: Store, studio_id: str, events: Iterable[Event]) -> d
         for event in events
         if not event.own and event.organizer and event.appointment_id is None and not event.deleted
     }
-    return store.links_of_colleagues(studio_id, hosts) if hosts else {}
+    links = store.links_of_colleagues(studio_id, hosts) if hosts else {}
+    return {event_id: link.appointment_id for event_id, link in links.items() if link.state == "paired"}
+
+
+def withdrawn_by_us(store: Store, studio_id: str, items: Iterable[Item]) -> set[str]:
+    """Those whose event went with the host's own entry, which is in a colleague's calendar no more.
+
+    Where the host's entry still stands, it is the guest who has declined.
+    """
+    guests = {
+        one.link.event_id: one
+        for one in items
+        if one.link is not None and one.link.state == "paired" and one.link.organizer
+        if one.event is not None and one.event.deleted
+    }
+    hosts = {event_id: one.link.organizer for event_id, one in guests.items() if one.link is not None}
+    links = store.links_of_colleagues(studio_id, hosts) if hosts else {}
+    return {guests[event_id].appointment_id for event_id, link in links.items() if link.state != "paired"}
 
 
 def events_by_appointment(

@@ -6,7 +6,7 @@ or put back.
 """
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -31,29 +31,53 @@ class Guard:
     def __init__(self, run: Run) -> None:
         self._run = run
         self._passed: set[str] = set()
+        self._uncounted: set[str] = set()
 
     def checked(self, operations: Sequence[Operation]) -> list[Operation]:
         """The same operations, those that must be held replaced by the mark that says so."""
         counted = [one for one in operations if self._counts(one)]
         if not counted:
             return list(operations)
-        run = self._run
-        now, taken = run.ports.clock.now(), run.connection.taken
-        before = guard.count(taken, now)
-        upcoming = 0
-        passes = guard.lets_through(len(counted), before, upcoming)
-        if not passes:
-            upcoming = run.ports.store.upcoming_pairs(run.connection_id, now)
-            passes = guard.lets_through(len(counted), before, upcoming)
-        if passes:
-            self._passed.update(one.item.appointment_id for one in counted)
-            taken = guard.add(taken, len(counted), now)
-            run.know(taken=taken)
-            run.note(taken=msgspec.to_builtins(taken))
+        run, now = self._run, self._run.ports.clock.now()
+        question = self._open_question()
+        if not self._waits(question, now) and self._few(counted, now):
+            ids = {one.item.appointment_id for one in counted}
+            self._passed |= ids
+            self._uncounted |= ids
             return list(operations)
-        hold_id = self._ask(counted, upcoming, now)
+        hold_id = self._ask(counted, question, run.ports.store.upcoming_pairs(run.connection_id, now), now)
         held = {id(one) for one in counted}
         return [_held(one, hold_id, now) if id(one) in held else one for one in operations]
+
+    def _few(self, counted: Sequence[Operation], now: dt.datetime) -> bool:
+        run = self._run
+        before = guard.count(run.connection.taken, now) + len(self._uncounted)
+        if guard.lets_through(len(counted), before, 0):
+            return True
+        return guard.lets_through(len(counted), before, run.ports.store.upcoming_pairs(run.connection_id, now))
+
+    def _open_question(self) -> InboxItem | None:
+        hold, store = self._run.connection.hold, self._run.ports.store
+        known = None if hold is None else store.inbox(self._run.connection.studio_id, [hold]).get(hold)
+        return known if known is not None and known.status == "open" else None
+
+    @staticmethod
+    def _waits(question: InboxItem | None, now: dt.datetime) -> bool:
+        """What is held counts like what was let through: whatever follows within a day of the question joins it."""
+        asked_at = None if question is None else question.created_at
+        return asked_at is not None and asked_at > now - guard.TRAILING
+
+    def carries_out(self, operations: Iterable[Operation]) -> None:
+        """Count what was let through, in the very write that stores it or marks it: a run that dies before that has
+        deleted nothing, and the next one finds it again.
+        """
+        now_counted = self._uncounted & {one.item.appointment_id for one in operations}
+        if not now_counted:
+            return
+        self._uncounted -= now_counted
+        taken = guard.add(self._run.connection.taken, len(now_counted), self._run.ports.clock.now())
+        self._run.know(taken=taken)
+        self._run.note(taken=msgspec.to_builtins(taken))
 
     def _counts(self, operation: Operation) -> bool:
         this = operation.item
@@ -62,18 +86,15 @@ class Guard:
         # An unrecorded entry of ours was never a pair, and one that is leaving was let through by a run that died.
         return this.link is not None and this.link.state == "paired"
 
-    def _ask(self, held: Sequence[Operation], upcoming: int, now: dt.datetime) -> str:
+    def _ask(self, held: Sequence[Operation], before: InboxItem | None, upcoming: int, now: dt.datetime) -> str:
         """One question for all that is held now, in place of one that is still open. Stored before the links are."""
         run = self._run
         hold_id = f"hold-{run.ports.new_id()}"
         ids = [one.item.appointment_id for one in held]
         writes = []
-        before = run.connection.hold
-        if before is not None:
-            known = run.ports.store.inbox(run.connection.studio_id, [before]).get(before)
-            if known is not None and known.status == "open":
-                ids = list(dict.fromkeys([*known.refs.get("appointment_ids", ()), *ids]))
-                writes.append(self._write(before, {"status": "gone"}))
+        if before is not None and run.connection.hold is not None:
+            ids = list(dict.fromkeys([*before.refs.get("appointment_ids", ()), *ids]))
+            writes.append(self._write(run.connection.hold, {"status": "gone"}))
         question = InboxItem(
             kind="held",
             user_id=run.connection.user_id,

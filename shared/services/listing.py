@@ -9,7 +9,7 @@ slice did not finish is met again, and what it finished is linked and no work.
 """
 
 import datetime as dt
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -93,7 +93,7 @@ class Listing:
         ours = links.keys() | set(known.pairs.values()) | set(colleagues.values())
         documents = self._with(window, [one for one, event in event_of.items() if one in ours or event.appointment_id])
         seen.update(event_of)
-        return self._settle(self._items(event_of, documents, links, event_of, colleagues), documents, len(window))
+        return self._settle(self._items(event_of, documents, links, event_of), documents, len(window))
 
     def _settle_studio(self, window: Documents, links: Mapping[str, Link], seen: set[str]) -> bool:
         """What the listing did not meet: appointments without an event, edits whose trigger was lost, the outbox, and
@@ -104,7 +104,7 @@ class Listing:
         wanted = [*window, *self.applier.notes.changed_at, *event_of, *pairs]
         wanted = [one for one in dict.fromkeys(wanted) if one not in seen]
         documents = self._with(window, wanted)
-        return self._settle(self._items(wanted, documents, links, event_of, ()), documents)
+        return self._settle(self._items(wanted, documents, links, event_of), documents)
 
     def _items(
         self,
@@ -112,7 +112,6 @@ class Listing:
         documents: Documents,
         links: Mapping[str, Link],
         event_of: Mapping[str, Event],
-        colleagues: Collection[str],
     ) -> list[Item]:
         known = self.applier.notes
         items = [
@@ -126,7 +125,7 @@ class Listing:
             )
             for one in appointment_ids
         ]
-        items = with_notes(self._store, self.run.connection, items, known, colleagues)
+        items = with_notes(self._store, self.run.connection, items, known)
         return [msgspec.structs.replace(one, unread=one.unread or self.populate.baseline) for one in items]
 
     def _left_events(self) -> dict[str, Event]:

@@ -59,6 +59,22 @@ def turned_off(connection: Connection, reading: Reading) -> bool:
     return not reading.two_way and (connection.channel is not None or (was is not None and was.two_way))
 
 
+def narrowed(connection: Connection, reading: Reading) -> Reading | None:
+    """What has been read and still is; None where nothing was."""
+    was = connection.reading
+    if was is None:
+        return None
+    return msgspec.structs.replace(
+        was, two_way=was.two_way and reading.two_way, tentative=was.tentative and reading.tentative
+    )
+
+
+def unmet(populate: Populate, sync: UserSync) -> bool:
+    """Whether a listing that is through was not all that is wanted: a setting was changed, or a box ticked, since."""
+    boxes = (sync.populate_calendar and not populate.calendar) or (sync.populate_studio and not populate.studio)
+    return boxes or populate.reading != reading_of(sync)
+
+
 def to_reconcile(connection: Connection, now: dt.datetime) -> dt.datetime | None:
     """From when on the studio's documents are to be compared by their `updated_at`; None if that is not due."""
     last = connection.reconciled_at or connection.since

@@ -6,10 +6,11 @@ from typing import Any
 import msgspec
 
 from shared.domain.connection import LogEntry
-from shared.domain.content import Content
+from shared.domain.content import Content, without_text
 from shared.domain.errors import Park
-from shared.domain.event import Delete, Insert, Patch
+from shared.domain.event import Delete, Insert, Patch, Restore
 from shared.domain.operation import CancelAppointment, CreateAppointment, Item, Operation, UpdateAppointment
+from shared.domain.visibility import HIDDEN
 
 
 def log_entry(operation: Operation) -> LogEntry:
@@ -22,7 +23,7 @@ def log_entry(operation: Operation) -> LogEntry:
     event_id = operation.item.event.id if operation.item.event is not None else None
     if event_id is None and operation.link is not None:
         event_id = operation.link.event_id
-    words = {Insert: "insert", Patch: "patch", Delete: "delete"}
+    words = {Insert: "insert", Patch: "patch", Delete: "delete", Restore: "restore"}
     deeds = {CreateAppointment: "create", UpdateAppointment: "update", CancelAppointment: "cancel"}
     return LogEntry(
         appointment_id=operation.item.appointment_id,
@@ -31,10 +32,18 @@ def log_entry(operation: Operation) -> LogEntry:
         studio=deeds.get(type(studio)),  # type: ignore[arg-type]
         reason=operation.reason,
         units=tuple(sorted(units)),
-        studio_before=_before(_here(operation.item), units) if studio is not None else None,
-        calendar_before=_before(_there(operation.item), units) if calendar is not None else None,
+        studio_before=_studio_before(operation, units) if studio is not None else None,
+        calendar_before=_before(_there(operation), units) if calendar is not None else None,
         lost=tuple({"unit": lost.unit, "side": lost.side, "value": lost.value} for lost in operation.lost),
     )
+
+
+def _studio_before(operation: Operation, units: frozenset[str]) -> dict[str, Any] | None:
+    """Where the calendar's text is hidden from the studio from now on, the log does not keep it either."""
+    before = _before(_here(operation.item), units)
+    if before is None or not operation.hidden:
+        return before
+    return {unit: value for unit, value in before.items() if unit not in HIDDEN}
 
 
 def _here(one: Item) -> Content | None:
@@ -45,10 +54,11 @@ def _here(one: Item) -> Content | None:
         return None
 
 
-def _there(one: Item) -> Content | None:
-    if one.event is not None:
-        return one.event.content
-    return one.link.calendar if one.link is not None else None
+def _there(operation: Operation) -> Content | None:
+    one = operation.item
+    if one.event is None or one.event.content is None:
+        return one.link.calendar if one.link is not None else None
+    return without_text(one.event.content) if operation.hidden else one.event.content
 
 
 def _before(content: Content | None, units: frozenset[str]) -> dict[str, Any] | None:

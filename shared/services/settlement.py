@@ -1,7 +1,7 @@
 """What an operation stores: the link, the studio's document, a question, what is parked. All of it or nothing."""
 
 import datetime as dt
-from collections.abc import Collection
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -28,12 +28,17 @@ from shared.services.run import Run
 
 
 def settlement_of(
-    operation: Operation, stored: Event | None, documents: Documents, rules: Rules, run: Run, parked: Collection[str]
+    operation: Operation,
+    stored: Event | None,
+    documents: Documents,
+    rules: Rules,
+    run: Run,
+    parked: Mapping[str, Parked],
 ) -> Settlement:
-    """What to store for an operation; `stored` is the event as the calendar answered, `parked` the ids parked."""
+    """What to store for an operation; `stored` is the event as the calendar answered, `parked` what is parked now."""
     item_id = operation.item.appointment_id
     if operation.parked is not None:
-        return Settlement(park=(item_id, _parked(operation, operation.parked, rules.now)))
+        return Settlement(park=(item_id, _parked(operation, operation.parked, parked.get(item_id), rules.now)))
     unpark = (item_id,) if item_id in parked else ()
     studio = _studio_write(operation, documents, rules, run.id)
     link = agreed(operation, stored)
@@ -108,7 +113,7 @@ def _studio_write(operation: Operation, documents: Documents, rules: Rules, run_
     )
 
 
-def _parked(operation: Operation, park: Park, now: dt.datetime) -> Parked:
+def _parked(operation: Operation, park: Park, before: Parked | None, now: dt.datetime) -> Parked:
     event = operation.item.event
     return Parked(
         appointment_id=operation.item.appointment_id,
@@ -116,5 +121,5 @@ def _parked(operation: Operation, park: Park, now: dt.datetime) -> Parked:
         reason=park.reason,
         field=park.field,
         detail=park.detail,
-        since=now,
+        since=before.since if before is not None and before.reason is park.reason else now,
     )

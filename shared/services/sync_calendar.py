@@ -102,6 +102,8 @@ def _settings(run: Run) -> tuple[Studio, User]:
     studio = None if documents[0] is None else contract.read(documents[0], Studio)
     user = None if documents[1] is None else contract.read(documents[1], User)
     reason = why_not(studio, user)
+    if reason is Reason.STUDIO_GONE and user is None:
+        reason = Reason.USER_GONE  # Nobody is left to be told.
     if reason is None and user is not None and user.connection is not None and user.connection.id != run.connection_id:
         reason = Reason.SWITCHED
     if reason is None and studio is not None and user is not None:
@@ -128,8 +130,7 @@ class _Sync:
         self.calendar: Calendar = run.ports.calendars.open(run.connection_id, run.connection)
 
     def carry_out(self) -> Outcome:
-        if reading.turned_off(self.run.connection, reading.reading_of(self.user.sync)):
-            self._stop_reading()
+        self._read_less()
         if self.two_way and channels.needs_new(self.run.connection, self.run.started_at):
             channels.open_channel(self.run, self.calendar, self.channel_key)
         if self.run.connection.populate is not None and self.populate is None:
@@ -145,12 +146,19 @@ class _Sync:
                 self.populate = Populate(started_at=self.run.started_at, reading=asked)
         return self._listing(entries, self.populate)
 
-    def _stop_reading(self) -> None:
-        """Two-way was turned off: what happens in the calendar from now on stays there."""
-        channels.end_channel(self.run, self.calendar)
-        now_read = reading.reading_of(self.user.sync)
-        self.run.note(**{"reading": msgspec.to_builtins(now_read), "cursors.calendar": None})
-        self.run.know(reading=now_read)
+    def _read_less(self) -> None:
+        """Note what is not read any more, so that it is listed should it be wanted again.
+
+        Where two-way was turned off, what happens in the calendar from now on stays there.
+        """
+        connection, asked = self.run.connection, reading.reading_of(self.user.sync)
+        if reading.turned_off(connection, asked):
+            channels.end_channel(self.run, self.calendar)
+            self.run.note(**{"cursors.calendar": None})
+        left = reading.narrowed(connection, asked)
+        if left is not None and left != connection.reading:
+            self.run.note(reading=msgspec.to_builtins(left))
+            self.run.know(reading=left)
 
     def _delta(self, entries: list[Stored[OutboxEntry]]) -> Outcome:
         store, connection = self.run.ports.store, self.run.connection
@@ -191,8 +199,9 @@ class _Sync:
     def _unread(self, entries: list[Stored[OutboxEntry]], applier: Applier) -> set[str]:
         """Events that must be read one by one: left from an earlier run, or parked and perhaps well again."""
         left = {entry.value.event_id for entry in entries}
-        parked = {applier.parked.get(entry.value.appointment_id or "") for entry in entries}
-        return {event_id for event_id in left | parked if event_id is not None}
+        parked = {entry.value.appointment_id for entry in entries} & applier.parked.keys()
+        left |= {applier.parked[item_id].event_id for item_id in parked if item_id is not None}
+        return {event_id for event_id in left if event_id is not None}
 
     def _with_unrecorded(self, gathered: Gathered, rules: Rules) -> Gathered:
         """Where the calendar isn't read: events that a run entered, but died before it could say so.
@@ -244,7 +253,9 @@ class _Sync:
             if getattr(listing.populate, direction):
                 fields[f"populated.{direction}"] = self.run.ports.clock.now()
                 user_fields[f"sync.populate_{direction}"] = False
-        return self._finish(fields, entries, user_fields, applier=applier, more=listing.more)
+        # What was asked for while it was under way comes right after it.
+        more = listing.more or reading.unmet(listing.populate, self.user.sync)
+        return self._finish(fields, entries, user_fields, applier=applier, more=more)
 
     def _finish(
         self,

@@ -3,10 +3,12 @@
 import datetime as dt
 import math
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from local.wiretap import Wiretap
+from shared.services.sync_calendar import Outcome
 from tests.world import World, google_span, span
 
 
@@ -127,3 +129,83 @@ def test_a_days_idle_syncing_with_a_live_channel_takes_at_most_six_calls(make_wo
         world.run("ann")
     calls = [request for request in google.requests if request.method_id.startswith("calendar.")]
     assert 0 < len(calls) <= 6
+
+
+# --- looking back ----------------------------------------------------------------------------------------------------
+
+
+def counted_run(world: World, tap: Wiretap) -> dict[str, Any]:
+    """The run that is due, counted: by method, and documents read and written."""
+    tap.reset()
+    assert world.run("ann") is Outcome.DONE
+    counted = tap.summary()
+    google = {method: count for method, count in counted["methods"].items() if method.startswith("google")}
+    return {"google": google, "reads": counted["document_reads"], "writes": counted["document_writes"]}
+
+
+@pytest.fixture
+def make_settled(world: World, monkeypatch: pytest.MonkeyPatch) -> Callable[..., World]:
+    """Ann with 20 appointments in step, and Ben with as many; the last look back found nothing new."""
+    monkeypatch.setattr(world.cloud.google.push, "_now", world.clock.now)
+
+    def make(*, two_way: bool) -> World:
+        for user_id in ("ann", "ben"):
+            bookings = {f"{user_id}-{n}": {"title": f"A{n}", "user_ids": [user_id], **span(n)} for n in range(20)}
+            world.front_end.book_many(bookings)
+        world.join("ann", populate_calendar=True, two_way_appointments=two_way)
+        for _ in range(2):
+            world.sync()
+            world.later(hours=25)
+        world.sync()
+        return world
+
+    return make
+
+
+LIST = "google GET /calendar/v3/calendars/{}/events"
+MODES = pytest.mark.parametrize("two_way", [True, False], ids=["two-way", "mirror"])
+
+
+@MODES
+def test_the_daily_look_back_costs_one_read_more_than_an_idle_run_if_nothing_has_changed(
+    make_settled: Callable[..., World], tap: Wiretap, *, two_way: bool
+) -> None:
+    """Firestore bills one read for a query that finds nothing: that is the fifth."""
+    settled = make_settled(two_way=two_way)
+    one_list = {LIST: 1} if two_way else {}
+    settled.later(hours=6.1)
+    assert counted_run(settled, tap) == {"google": one_list, "reads": 4, "writes": 2}
+    settled.later(hours=25)
+    assert counted_run(settled, tap) == {"google": one_list, "reads": 5, "writes": 2}
+    settled.later(hours=6.1)
+    assert counted_run(settled, tap) == {"google": one_list, "reads": 4, "writes": 2}
+
+
+@MODES
+def test_the_monthly_listing_costs_one_call_and_each_document_of_this_user_once(
+    make_settled: Callable[..., World], tap: Wiretap, *, two_way: bool
+) -> None:
+    settled = make_settled(two_way=two_way)
+    settled.cloud.google.clear_requests()
+    settled.later(days=31)
+    counted = counted_run(settled, tap)
+    calls = [one.method_id for one in settled.cloud.google.requests if one.method_id.startswith("calendar.")]
+    assert [call for call in calls if not call.endswith((".watch", ".stop"))] == ["calendar.events.list"] * two_way
+    # What an idle run reads; 20 appointments, and two queries of the three that find nothing; 20 links.
+    assert counted["reads"] <= 4 + 20 + 2 + 20
+    assert counted["writes"] <= 5, "the claim, a channel anew, a page done, the finish"
+    settled.later(hours=6.1)
+    counted = counted_run(settled, tap)
+    assert (counted["reads"], counted["writes"]) == (4, 2)
+
+
+def test_a_daily_look_back_reads_what_has_changed_in_the_studio_and_links_of_its_own_only(
+    make_settled: Callable[..., World], tap: Wiretap
+) -> None:
+    settled = make_settled(two_way=True)
+    for number in range(20):
+        document = settled.firestore.document(f"studios/atelier/appointments/ben-{number}")
+        document.update({"title": "Renamed", "updated_at": settled.clock.now()})
+    settled.later(hours=25)
+    # What a look back reads that finds nothing, less the read for nothing; 20 documents, and whether Ann had any.
+    assert counted_run(settled, tap) == {"google": {LIST: 1}, "reads": 4 + 20 + 20, "writes": 2}
