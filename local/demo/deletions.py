@@ -93,10 +93,10 @@ def show_unusual_loss(scene: Scene, terminal: Terminal) -> None:
     missing = len(calendar) - len(_calendar(scene))
     terminal.check("Gone from Olena's calendar meanwhile", exactly(missing, LOST, "Gone"), f"{missing}")
     decline = Edit(
-        f"Declined in Olena's settings: all {LOST} are entered again",
+        f"Declined in Olena's settings: all {LOST} are taken out of the bin",
         lambda: scene.studio.set_up(OLENA.id, declined_hold=holds[0]),
         # The costly look only once the last one is there.
-        lambda: scene.event_of(OLENA, lost[-1]) != links[lost[-1]] and len(_calendar(scene)) == len(calendar),
+        lambda: _lives(scene, links[lost[-1]]) and len(_calendar(scene)) == len(calendar),
     )
     show_arrivals([decline], terminal)
     settle(scene, terminal)
@@ -133,6 +133,10 @@ def _asked(scene: Scene, kind: str, user: DemoUser) -> list[str]:
     """The open questions of a kind about a user's calendar."""
     wanted: dict[str, Any] = {"kind": kind, "user_id": user.id, "status": "open"}
     return [key for key, item in scene.studio.inbox().items() if wanted.items() <= item.items()]
+
+
+def _lives(scene: Scene, event_id: str) -> bool:
+    return bool(scene.person(OLENA).event(event_id)["status"] != "cancelled")
 
 
 def _calendar(scene: Scene) -> list[Entry]:

@@ -323,6 +323,7 @@ def an_earlier_entry_out_of_the_bin(world: World, _: pytest.MonkeyPatch) -> Why:
     event_id = in_step(world)
     world.person("ann").delete("primary", event_id)
     world.edit("shoot", title="Edited")
+    world.cloud.google.fail_next("calendar.events.patch", 403, "forbiddenForNonOrganizer")  # It will not come back.
     world.sync()
     world.person("ann").restore(event_id)
     world.sync()
