@@ -8,8 +8,8 @@ import msgspec
 from shared.domain.appointment import Appointment
 from shared.domain.content import Content, Unit, without_text
 from shared.domain.errors import Park
-from shared.domain.event import CalendarWrite, Delete, Event, Restore
-from shared.domain.link import Link, revived
+from shared.domain.event import CalendarWrite, Delete, Event, Insert, Restore
+from shared.domain.link import Link, revived, succeeded
 from shared.domain.merge import Lost
 from shared.domain.reasons import Reason
 from shared.domain.settings import ClashPolicy
@@ -139,7 +139,8 @@ def before_deleting(operation: Operation) -> Link | None:
     """The link to store before an event is deleted, so that a run that dies in between is known to have done it.
 
     Google's answer for a deleted event is its bare id: it cannot say who deleted it, or what for. Nor does a restored
-    one say who took it out of the bin: so what is buried is marked before that, too.
+    one say who took it out of the bin: so what is buried is marked before that, too. And an event that takes another's
+    place must be known should it not be wanted any more: where the calendar isn't read, nobody else would find it.
     """
     link = operation.item.link
     if link is None:
@@ -149,6 +150,12 @@ def before_deleting(operation: Operation) -> Link | None:
             return msgspec.structs.replace(link, state="leaving")
         case Restore() if not link.paired:
             return msgspec.structs.replace(revived(link), state="leaving")
+        case Insert(event_id=event_id) if link.paired and operation.link is not None:
+            # With the old columns: until the new event is recorded, its seal says what was sent.
+            successor = succeeded(link, event_id, operation.link.generation)
+            return msgspec.structs.replace(
+                successor, state="leaving", theirs=False, organizer="", private_there=False, held=None
+            )
         case _:
             return None
 

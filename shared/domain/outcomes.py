@@ -102,7 +102,10 @@ def found_again(item: Item, link: Link, there: Seen, rules: Rules) -> Operation:
     appointment = item.appointment
     if appointment is None or not appointment.cancelled or rules.user_id not in appointment.user_ids:
         return _left_alone(item)
-    if not link.gone_there or item.unread or not rules.two_way:
+    if item.unread and link.gone_there:
+        # Restored while nobody read the calendar: it stays as it is, also when it is met again.
+        return msgspec.structs.replace(_left_alone(item), link=msgspec.structs.replace(link, gone_there=False))
+    if not link.gone_there or not rules.two_way:
         return _left_alone(item)
     # The calendar cancelled it, and now the calendar has it again.
     merged = _merged(item, _uncancelled(appointment, link), there, _base(link, there), rules)
@@ -247,7 +250,7 @@ def left_studio(item: Item, link: Link, there: Seen, rules: Rules) -> Operation:
     if there.theirs:
         # Not ours to delete. The pair stands, so that it is known should the studio take it up again; what the event
         # becomes until then is not followed.
-        unknown = msgspec.structs.replace(link, etag="")
+        unknown = msgspec.structs.replace(revived(link), etag="", theirs=True, organizer=there.event.organizer)
         return Operation(item=item, reason=Reason.ANOTHERS, link=None if unknown == link else unknown)
     delete = Delete(event_id=there.event.id, etag=there.event.etag)
     gone = buried(link, rules.now)

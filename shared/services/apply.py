@@ -24,7 +24,7 @@ from shared.domain.operation import (
 from shared.domain.plan import decide
 from shared.domain.reasons import Reason
 from shared.ports import Calendar, Settlement
-from shared.services.gather import Documents, Notes, item, notes
+from shared.services.gather import ASKED_ENOUGH, Documents, Notes, item, notes
 from shared.services.guarding import Guard
 from shared.services.moving import remove_old_copies
 from shared.services.run import Run, Step, Unstored
@@ -146,7 +146,7 @@ class Applier:
                 event_id=event_id,
                 at=left.item.changed_at or self.run.started_at,
                 tries=self.notes.tries.get(left.item.appointment_id, 0) + left.failed,
-                cause="left" if left.item.changed_at is None else "written",
+                cause=before.cause if before is not None else "left" if left.item.changed_at is None else "written",
             )
         self._put_off_so_far = len(self.unfinished)
         if entries:
@@ -263,9 +263,9 @@ class Applier:
         documents = store.appointments(run.connection.studio_id, ids)
         event_ids = {operation.item.appointment_id: _event_id(operation, links) for operation in operations}
         asked = [event_id for event_id in event_ids.values() if event_id is not None]
-        two_way = self.rules.two_way
         found = self.calendar.get(asked) if asked else []
-        events = {event.id: self.notes.of(event, two_way=two_way) for event in found}
+        events = {event.id: self.notes.of(event, two_way=self.rules.two_way) for event in found}
+        operations = self._without_unproven(operations, {event.id for event in found if event.missing})
         items = []
         burnt = 0
         for operation in operations:
@@ -308,6 +308,22 @@ class Applier:
         outward = [operation for operation in afresh if operation.calendar is not None]
         for chunk in _chunks(outward, WRITES_PER_REQUEST):
             self._write(chunk, documents, rounds - 1)
+
+    def _without_unproven(self, operations: Sequence[Operation], missing: Collection[str]) -> list[Operation]:
+        """Leave what may be back: only a listing that did not have it, and a 404, say that the event is gone.
+
+        Entered anew at once, it would stand twice if it shows again. So it is asked for some times more.
+        """
+        unproven = [
+            op
+            for op in operations
+            if isinstance(op.calendar, Restore) and op.calendar.event_id in missing and self.rules.two_way
+            if op.item.link is not None and op.item.link.state == "paired" and op.item.link.held is None
+            if self.notes.tries.get(op.item.appointment_id, 0) < ASKED_ENOUGH
+        ]
+        why = Unavailable("an event is not to be found, and nothing says that it was deleted")
+        self.unfinished += [Unfinished(op.item, why, failed=True) for op in unproven]
+        return [op for op in operations if op not in unproven]
 
     def _parked_already(self, operation: Operation) -> bool:
         """Whether it is parked as it is: a listing meets it again and again."""

@@ -25,6 +25,14 @@ from shared.services.run import Run, Step
 Side = Literal["studio", "calendar"]
 
 
+class _Question(msgspec.Struct, frozen=True, kw_only=True):
+    """A question that is open: since when, and what is held of what it lists."""
+
+    hold_id: str
+    asked_at: dt.datetime
+    appointment_ids: tuple[str, ...]
+
+
 class Guard:
     """Counts one run's deletions, and holds those that are too many."""
 
@@ -40,7 +48,7 @@ class Guard:
             return list(operations)
         run, now = self._run, self._run.ports.clock.now()
         question = self._open_question()
-        if not self._waits(question, now) and self._few(counted, now):
+        if not (question is not None and question.asked_at > now - guard.TRAILING) and self._few(counted, now):
             ids = {one.item.appointment_id for one in counted}
             self._passed |= ids
             self._uncounted |= ids
@@ -56,16 +64,24 @@ class Guard:
             return True
         return guard.lets_through(len(counted), before, run.ports.store.upcoming_pairs(run.connection_id, now))
 
-    def _open_question(self) -> InboxItem | None:
-        hold, store = self._run.connection.hold, self._run.ports.store
-        known = None if hold is None else store.inbox(self._run.connection.studio_id, [hold]).get(hold)
-        return known if known is not None and known.status == "open" else None
+    def _open_question(self) -> "_Question | None":
+        """The question that nobody has answered yet, with what is still held of what it lists.
 
-    @staticmethod
-    def _waits(question: InboxItem | None, now: dt.datetime) -> bool:
-        """What is held counts like what was let through: whatever follows within a day of the question joins it."""
-        asked_at = None if question is None else question.created_at
-        return asked_at is not None and asked_at > now - guard.TRAILING
+        What is held counts like what was let through: whatever follows within a day of the question joins it.
+        """
+        run, store = self._run, self._run.ports.store
+        hold_id = run.connection.hold
+        known = None if hold_id is None else store.inbox(run.connection.studio_id, [hold_id]).get(hold_id)
+        if hold_id is None or known is None or known.status != "open" or known.created_at is None:
+            return None
+        links = store.links(run.connection_id, _listed(known))
+        held = tuple(one for one in _listed(known) if one in links and links[one].held is not None)
+        if held:
+            return _Question(hold_id=hold_id, asked_at=known.created_at, appointment_ids=held)
+        run.know(hold=None)
+        run.note(hold=None)
+        run.settle([Step(Settlement(inbox=(self._write(hold_id, {"status": "gone"}),)))])
+        return None
 
     def carries_out(self, operations: Iterable[Operation]) -> None:
         """Count what was let through, in the very write that stores it or marks it: a run that dies before that has
@@ -86,23 +102,22 @@ class Guard:
         # An unrecorded entry of ours was never a pair, and one that is leaving was let through by a run that died.
         return this.link is not None and this.link.state == "paired"
 
-    def _ask(self, held: Sequence[Operation], before: InboxItem | None, upcoming: int, now: dt.datetime) -> str:
+    def _ask(self, held: Sequence[Operation], before: "_Question | None", upcoming: int, now: dt.datetime) -> str:
         """One question for all that is held now, in place of one that is still open. Stored before the links are."""
         run = self._run
         hold_id = f"hold-{run.ports.new_id()}"
-        ids = [one.item.appointment_id for one in held]
-        writes = []
-        if before is not None and run.connection.hold is not None:
-            ids = list(dict.fromkeys([*before.refs.get("appointment_ids", ()), *ids]))
-            writes.append(self._write(run.connection.hold, {"status": "gone"}))
+        earlier = () if before is None else before.appointment_ids
+        ids = list(dict.fromkeys([*earlier, *(one.item.appointment_id for one in held)]))
         question = InboxItem(
             kind="held",
             user_id=run.connection.user_id,
             text=_text(held, len(ids) - len(held), upcoming, now),
             refs={"connection_id": run.connection_id, "hold_id": hold_id, "appointment_ids": ids},
-            created_at=now,
+            created_at=now if before is None else before.asked_at,
         )
-        writes.append(self._write(hold_id, msgspec.to_builtins(question, builtin_types=(dt.datetime,))))
+        writes = [self._write(hold_id, msgspec.to_builtins(question, builtin_types=(dt.datetime,)))]
+        if before is not None:
+            writes.append(self._write(before.hold_id, {"status": "gone"}))
         run.know(hold=hold_id)
         run.note(hold=hold_id)
         run.settle([Step(Settlement(inbox=tuple(writes)))])
@@ -140,8 +155,7 @@ def _carry_out(run: Run, verdict: Literal["approved", "declined"], hold_id: str)
         return ()
     if question.status == "answered":
         return ()
-    listed = [one for one in question.refs.get("appointment_ids", ()) if identity.usable(one)]
-    links = store.links(run.connection_id, listed)
+    links = store.links(run.connection_id, _listed(question))
     held = [link for link in links.values() if link.held is not None]
     entries = [one for place, link in enumerate(held) for one in _entries(link, verdict, run.started_at, place)]
     store.put_outbox([(run.connection_id, item_id, entry) for item_id, entry in entries])
@@ -164,6 +178,12 @@ def _entries(
     if not in_calendar:
         event = OutboxEntry(appointment_id=link.appointment_id, event_id=link.event_id, at=at, cause="left")
         yield f"event:{link.event_id}", event
+
+
+def _listed(question: InboxItem) -> list[str]:
+    """The appointments that a question is about, as far as nobody has spoilt the list."""
+    ids = question.refs.get("appointment_ids")
+    return [one for one in ids if identity.usable(one)] if isinstance(ids, list) else []
 
 
 def _held(operation: Operation, hold_id: str, now: dt.datetime) -> Operation:

@@ -139,7 +139,7 @@ class Listing:
 
         That an event is missing proves nothing by itself: a page may have been short. In a first sync nothing was
         paired before. Of a listing in slices only the last one's pages are known here: what stood in an earlier one is
-        found by its id as well.
+        found by its id as well. Nothing is decided on these items before.
         """
         if self.run.connection.synced_at is None:
             return
@@ -161,6 +161,7 @@ class Listing:
         if missing:
             self._store.put_outbox(missing)
             self.more = True
+            seen.update(entry.appointment_id for _, _, entry in missing if entry.appointment_id is not None)
 
     def _settle(self, items: Sequence[Item], documents: Documents, expected: int = 0) -> bool:
         """Decide and apply. `expected`: how many more items are known to follow (for the progress shown)."""
