@@ -71,7 +71,7 @@ class Delete(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Restore(msgspec.Struct, frozen=True, kw_only=True):
-    """A deleted event taken out of the bin, as it was; one that is not deleted any more is left as it is.
+    """A deleted event taken out of the bin, as it was; one that is not deleted any more keeps all but its status.
 
     Refused (`Stale`, `Park`) where the calendar has forgotten it, or will not have it back.
     """

@@ -135,7 +135,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
         return not (self.calendar is None and self.studio is None and self.link is None and self.parked is None)
 
 
-def before_deleting(operation: Operation) -> Link | None:
+def before_writing(operation: Operation) -> Link | None:
     """The link to store before an event is deleted, so that a run that dies in between is known to have done it.
 
     Google's answer for a deleted event is its bare id: it cannot say who deleted it, or what for. Nor does a restored

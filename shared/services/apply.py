@@ -19,7 +19,7 @@ from shared.domain.operation import (
     Item,
     Operation,
     Rules,
-    before_deleting,
+    before_writing,
 )
 from shared.domain.plan import decide
 from shared.domain.reasons import Reason
@@ -169,9 +169,9 @@ class Applier:
         self.guard.carries_out(operations)
         # What loses a clash exists nowhere else once it is overwritten: it is in the log before that.
         first = [
-            Step(Settlement(link=before_deleting(operation)), log_entry(operation) if operation.lost else None)
+            Step(Settlement(link=before_writing(operation)), log_entry(operation) if operation.lost else None)
             for operation in operations
-            if operation.lost or before_deleting(operation) is not None
+            if operation.lost or before_writing(operation) is not None
         ]
         if first:
             self.run.settle(first)

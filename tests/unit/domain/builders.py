@@ -122,15 +122,10 @@ def a_link(studio: Content | None = None, calendar: Content | None = None, **fie
     )
 
 
-def a_tombstone(generation: int = 0, **fields: Any) -> Link:
-    known: dict[str, Any] = {
-        "appointment_id": APPOINTMENT,
-        "event_id": event_id(generation),
-        "generation": generation,
-        "state": "gone",
-        "expires_at": NOW + dt.timedelta(days=20),
-    }
-    return Link(**{**known, **fields})
+def a_tombstone(generation: int = 0, *, held: Content | None = None, **fields: Any) -> Link:
+    """What is left of a pair that agreed on `held`."""
+    known = {"generation": generation, "state": "gone", "expires_at": NOW + dt.timedelta(days=20)}
+    return a_link(held, **{**known, **fields})
 
 
 def a_removed_link(studio: Content | None = None, calendar: Content | None = None, **fields: Any) -> Link:

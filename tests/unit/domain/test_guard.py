@@ -64,12 +64,12 @@ def test_what_went_within_the_day_counts_and_was_among_what_was_to_come(
     assert guard.lets_through(wanted, taken, upcoming) == passes
 
 
-@pytest.mark.parametrize("upcoming", range(0, 2_000, 5))
-def test_a_fifth_is_a_fifth_in_every_size(upcoming: int) -> None:
+def test_a_fifth_is_a_fifth_in_every_size() -> None:
     """No number is off by one because of a fraction that a computer cannot hold."""
-    fifth = max(upcoming // 5, guard.FREE)
-    assert guard.lets_through(fifth, 0, upcoming)
-    assert not guard.lets_through(fifth + 1, 0, upcoming)
+    for upcoming in range(5_000):
+        fifth = max(upcoming // 5, guard.FREE)
+        assert guard.lets_through(fifth, 0, upcoming)
+        assert not guard.lets_through(fifth + 1, 0, upcoming)
 
 
 @pytest.mark.parametrize("upcoming", [0, 10, 25, 100, 1_000])
@@ -122,7 +122,7 @@ def test_midnight_is_no_new_day() -> None:
 
 def test_hours_that_no_longer_count_are_not_kept() -> None:
     taken = guard.add(spread(1, 1, 1, every=dt.timedelta(hours=12)), 1, NOW + dt.timedelta(hours=13))
-    assert guard.count(taken, NOW + dt.timedelta(hours=13)) == len(taken.hours) == 3 - 1
+    assert guard.count(taken, NOW + dt.timedelta(hours=13)) == len(taken.hours) == 2
 
 
 def test_the_zone_of_the_clock_does_not_matter() -> None:

@@ -15,13 +15,13 @@ from tests.unit.domain.builders import (
     a_deleted_event,
     a_link,
     a_missing_event,
-    an_appointment,
+    a_seal,
     an_event,
     held_on,
     holding,
     item,
 )
-from tests.unit.domain.deciding import CANCELLED, REASSIGNED, A, B, decided, deeds
+from tests.unit.domain.deciding import CANCELLED, REASSIGNED, A, B, C, decided, deeds
 
 IN_CALENDAR = a_link(A, held=held_on("calendar"))
 IN_STUDIO = a_link(A, held=held_on("studio"))
@@ -55,7 +55,7 @@ def test_an_approved_deletion_is_carried_out() -> None:
 def test_a_declined_deletion_is_put_back() -> None:
     this = item(link=IN_CALENDAR, appointment=holding(A), event=a_deleted_event(), verdict="declined")
     operation = decided(this)
-    assert (deeds(operation), operation.reason) == ("insert, pair", Reason.PUT_BACK)
+    assert (deeds(operation), operation.reason) == ("restore, pair, more", Reason.PUT_BACK)
     assert without_hold(operation.link)
 
 
@@ -63,7 +63,7 @@ def test_a_declined_deletion_is_put_back() -> None:
 def test_an_edit_in_the_studio_beats_the_held_deletion_whatever_was_said(verdict: Any) -> None:
     this = item(link=IN_CALENDAR, appointment=holding(B), event=a_deleted_event(), verdict=verdict)
     operation = decided(this)
-    assert (deeds(operation), operation.reason) == ("insert, pair", Reason.STUDIO_EDIT_BEATS_DELETION)
+    assert (deeds(operation), operation.reason) == ("restore, pair, more", Reason.STUDIO_EDIT_BEATS_DELETION)
     assert without_hold(operation.link)
 
 
@@ -101,7 +101,7 @@ def test_held_in_the_calendar_and_gone_from_the_studio_too_it_is_buried(studio: 
 
 def test_a_mirror_enters_again_what_was_held() -> None:
     this = item(link=IN_CALENDAR, appointment=holding(A), event=a_deleted_event())
-    assert deeds(decided(this, two_way=False)) == "insert, pair"
+    assert deeds(decided(this, two_way=False)) == "restore, pair, more"
 
 
 # --- cancelled or erased in the studio -------------------------------------------------------------------------------
@@ -177,3 +177,19 @@ def test_an_approval_is_conditional_on_the_event_that_is_there_now() -> None:
     operation = decided(item(link=IN_STUDIO, appointment=CANCELLED, event=an_event(etag="e9"), verdict="approved"))
     assert isinstance(operation.calendar, Delete)
     assert operation.calendar.etag == "e9"
+
+
+def test_a_deletion_of_what_was_un_cancelled_is_not_held_by_the_question_about_its_cancellation() -> None:
+    """That question is about taking it out of the calendar. Left alone here, the deletion would never be carried."""
+    operation = decided(item(link=IN_STUDIO, appointment=holding(A), event=a_deleted_event()))
+    assert (deeds(operation), operation.takes_away) == ("cancel, bury", True)
+
+
+def test_an_edit_after_a_declined_erasure_survives_though_a_write_had_not_been_recorded() -> None:
+    """The document is made again as the event is, seal and all: what comes after that is an edit of one side."""
+    event = an_event(holds=B, seal=a_seal(A, frozenset({"title"}), previous="sealed"))
+    first = decided(item(link=IN_STUDIO, event=event, verdict="declined"))
+    edited = msgspec.structs.replace(event, content=C)
+    assert decided(item(link=first.link, appointment=holding(B), event=edited)).studio == UpdateAppointment(
+        content=C, units=frozenset({"title"})
+    )

@@ -3,14 +3,25 @@
 import datetime as dt
 import string
 
+import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.domain import identity
 from shared.domain.content import UNITS, Unit, unit_hash
-from shared.domain.link import TOMBSTONE_LIFE, Seal, buried, new_seal, read_seal, succeeded, write_seal
-from tests.unit.domain.builders import CONNECTION, EVERY_UNIT, NOW, a_link, a_seal, content, event_id
+from shared.domain.link import TOMBSTONE_LIFE, Seal, buried, new_seal, read_seal, revived, succeeded, write_seal
+from tests.unit.domain.builders import (
+    CONNECTION,
+    EVERY_UNIT,
+    NOW,
+    a_link,
+    a_removed_link,
+    a_seal,
+    content,
+    event_id,
+    held_on,
+)
 
 TITLE: frozenset[Unit] = frozenset({"title"})
 # What Google takes for the value of an extended property; the rest it cuts off without a word.
@@ -116,10 +127,20 @@ def test_the_same_text_in_two_units_has_two_hashes() -> None:
     assert unit_hash("title", same_words) != unit_hash("location", same_words)
 
 
-def test_a_buried_link_remembers_the_pair_but_not_what_it_agreed_on() -> None:
-    gone = buried(a_link(generation=2), NOW)
-    assert (gone.paired, gone.event_id, gone.generation) == (False, event_id(2), 2)
-    assert (gone.studio, gone.calendar, gone.etag, gone.seal) == (None, None, "", "")
+def test_a_buried_link_remembers_the_pair_and_what_it_agreed_on_but_no_question_about_it() -> None:
+    link = a_link(generation=2, theirs=True, private_there=True, held=held_on("calendar"))
+    gone = buried(msgspec.structs.replace(link, asked="question1"), NOW)
+    told = {"state": "gone", "held": None, "asked": None, "expires_at": NOW + TOMBSTONE_LIFE}
+    assert gone == msgspec.structs.replace(link, **told)
+
+
+def test_a_buried_link_that_is_a_pair_again_is_as_it_was_and_does_not_expire() -> None:
+    link = a_link(generation=2, private_there=True)
+    assert revived(buried(link, NOW, there=True)) == link
+
+
+def test_a_removed_link_that_is_a_pair_again_asks_nobody_any_more() -> None:
+    assert revived(a_removed_link()) == a_link()
 
 
 def test_a_buried_link_stays_for_thirty_days() -> None:

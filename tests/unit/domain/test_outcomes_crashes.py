@@ -6,9 +6,9 @@ from typing import Any
 import msgspec
 import pytest
 
-from shared.domain.event import Delete, Insert, Patch
-from shared.domain.link import succeeded
-from shared.domain.operation import UpdateAppointment, before_deleting
+from shared.domain.event import Delete, Event, Insert, Patch, Restore
+from shared.domain.link import Link, succeeded
+from shared.domain.operation import UpdateAppointment, before_writing
 from shared.domain.reasons import Reason
 from tests.unit.domain.builders import (
     BOB,
@@ -16,6 +16,7 @@ from tests.unit.domain.builders import (
     a_deleted_event,
     a_foreign_event,
     a_link,
+    a_removed_link,
     a_seal,
     a_tombstone,
     an_appointment,
@@ -162,7 +163,7 @@ def test_an_entry_that_is_somebody_elses_by_now_is_not_taken_out() -> None:
 
 def test_before_an_event_is_deleted_its_link_says_so() -> None:
     operation = decided(item(link=a_link(etag="e7"), appointment=CANCELLED))
-    assert before_deleting(operation) == a_link(etag="e7", state="leaving")
+    assert before_writing(operation) == a_link(etag="e7", state="leaving")
 
 
 @pytest.mark.parametrize(
@@ -171,16 +172,26 @@ def test_before_an_event_is_deleted_its_link_says_so() -> None:
         item(link=a_link(), appointment=an_appointment(title="B")),
         item(link=a_link(), appointment=an_appointment(), event=a_deleted_event()),
         item(appointment=CANCELLED, event=an_event(seal=a_seal(content()))),
+        item(appointment=an_appointment()),
+        item(link=a_link(A), appointment=holding(B), event=a_deleted_event()),
+        item(link=a_removed_link(A), appointment=holding(B)),
     ],
-    ids=["a patch", "a cancellation", "an entry that was never a pair"],
+    ids=[
+        "a patch",
+        "a cancellation",
+        "an entry that was never a pair",
+        "a new entry",
+        "a pair that is restored",
+        "what was removed and is restored",
+    ],
 )
 def test_nothing_else_is_said_beforehand(this: Any) -> None:
-    assert before_deleting(decided(this)) is None
+    assert before_writing(decided(this)) is None
 
 
 def test_a_deletion_that_is_tried_again_is_not_announced_twice() -> None:
     operation = decided(item(link=a_link(state="leaving"), appointment=CANCELLED))
-    assert before_deleting(operation) == operation.item.link
+    assert before_writing(operation) == operation.item.link
 
 
 def test_what_was_to_leave_and_is_wanted_again_is_looked_for_first() -> None:
@@ -189,12 +200,11 @@ def test_what_was_to_leave_and_is_wanted_again_is_looked_for_first() -> None:
     assert (deeds(operation), operation.calendar, operation.studio) == ("more", None, None)
 
 
-def test_what_was_to_leave_and_is_gone_is_entered_again_and_not_cancelled() -> None:
+def test_what_was_to_leave_and_is_gone_is_restored_and_not_cancelled() -> None:
     """It was us who deleted it: that is no person's deletion."""
     operation = decided(item(link=a_link(state="leaving"), appointment=an_appointment(), event=a_deleted_event()))
-    assert deeds(operation) == "insert, pair"
-    assert isinstance(operation.calendar, Insert)
-    assert operation.calendar.event_id == event_id(1)
+    assert deeds(operation) == "restore, pair, more"
+    assert operation.calendar == Restore(event_id=event_id())
 
 
 def test_what_was_to_leave_and_is_still_there_stays_with_the_edits_of_both_sides() -> None:
@@ -206,6 +216,52 @@ def test_what_was_to_leave_and_is_still_there_stays_with_the_edits_of_both_sides
 def test_an_edit_of_what_was_to_leave_is_still_saved_when_the_appointment_is_anothers() -> None:
     this = item(link=a_link(A, state="leaving"), appointment=holding(A, users=(BOB,)), event=an_event(holds=B))
     assert deeds(decided(this)) == "update, pair, more"
+
+
+# --- an event that was brought back, or not, or whose place another took ---------------------------------------------
+
+GONE_THERE = a_tombstone(held=A, gone_there=True)
+
+
+def test_before_a_buried_event_is_restored_its_link_says_that_we_did_it() -> None:
+    operation = decided(item(link=GONE_THERE, appointment=holding(A)))
+    assert before_writing(operation) == a_link(A, state="leaving")
+
+
+def test_restored_by_a_run_that_died_and_cancelled_since_it_is_taken_out_and_not_reinstated() -> None:
+    """Without the mark, it would look as if a person had taken it out of the bin: to undo the cancellation."""
+    mark = before_writing(decided(item(link=GONE_THERE, appointment=holding(A))))
+    for event in (None, an_event(holds=A)):
+        operation = decided(item(link=mark, appointment=holding(A, status="cancelled"), event=event))
+        assert (deeds(operation), operation.reason) == ("delete, bury", Reason.CANCELLED_IN_STUDIO)
+
+
+def test_restored_by_a_run_that_died_and_wanted_still_both_sides_edits_are_merged() -> None:
+    mark = before_writing(decided(item(link=GONE_THERE, appointment=holding(B))))
+    assert deeds(decided(item(link=mark, appointment=holding(B)))) == "more"
+    edited = an_event(holds=msgspec.structs.replace(A, location="Park"))
+    assert deeds(decided(item(link=mark, appointment=holding(B), event=edited))) == "patch, update, pair"
+
+
+@pytest.mark.parametrize(
+    "link",
+    [a_link(A), a_removed_link(A), a_link(A, event_id="foreign1", theirs=True, organizer="carl@example.com")],
+    ids=["paired", "removed", "somebody else's"],
+)
+def test_before_another_event_takes_the_place_of_a_deleted_one_the_link_knows_its_id(link: Link) -> None:
+    """Where the calendar isn't read, nobody would find it should the run die and the appointment be cancelled."""
+    this = item(link=link, appointment=holding(B), event=Event(id=link.event_id), beyond_restoring=True)
+    entering = decided(this)
+    assert deeds(entering) == "insert, pair"
+    mark = before_writing(entering)
+    assert mark is not None
+    assert (mark.state, mark.event_id, mark.generation, mark.theirs) == ("leaving", event_id(1), 1, False)
+    assert (mark.studio, mark.calendar, mark.seal) == (A, A, "")
+    cancelled = decided(item(link=mark, appointment=CANCELLED), two_way=False)
+    assert cancelled.calendar == Delete(event_id=event_id(1), etag="")
+    assert isinstance(entering.calendar, Insert)
+    entered = an_event(generation=1, holds=B, seal=entering.calendar.seal)
+    assert deeds(decided(item(link=mark, appointment=holding(B), event=entered))) == "pair"
 
 
 # --- what is ours to delete ------------------------------------------------------------------------------------------

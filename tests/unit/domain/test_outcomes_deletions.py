@@ -7,9 +7,9 @@ import msgspec
 import pytest
 
 from shared.domain import identity
-from shared.domain.event import Delete, Event, Insert
+from shared.domain.event import Delete, Event, Insert, Patch, Restore
 from shared.domain.link import Link
-from shared.domain.operation import CancelAppointment, UpdateAppointment
+from shared.domain.operation import CancelAppointment, UpdateAppointment, agreed
 from shared.domain.reasons import Reason
 from tests.unit.domain.builders import (
     ANN,
@@ -27,6 +27,7 @@ from tests.unit.domain.builders import (
     an_event,
     content,
     event_id,
+    held_on,
     holding,
     item,
     somebody_elses,
@@ -34,6 +35,7 @@ from tests.unit.domain.builders import (
 from tests.unit.domain.deciding import CANCELLED, REASSIGNED, SENT_B, A, B, C, decided, deeds
 
 BOTH = (ANN, BOB)
+SENT_A = a_seal(A)
 
 # --- deleted in the calendar -----------------------------------------------------------------------------------------
 
@@ -50,23 +52,66 @@ def test_a_deletion_in_the_calendar_cancels_and_leaves_a_tombstone_that_says_whe
 def test_an_edit_in_the_studio_beats_the_deletion_whoever_is_assigned(users: tuple[str, ...]) -> None:
     this = item(link=a_link(), appointment=an_appointment(users=users, title="B"), event=a_deleted_event())
     operation = decided(this)
-    assert (deeds(operation), operation.reason) == ("insert, pair", Reason.STUDIO_EDIT_BEATS_DELETION)
+    assert (deeds(operation), operation.reason) == ("restore, pair, more", Reason.STUDIO_EDIT_BEATS_DELETION)
 
 
-def test_what_is_entered_again_has_the_next_generations_id() -> None:
+def test_what_cannot_be_restored_is_entered_again_with_the_next_generations_id() -> None:
     this = item(link=a_link(generation=3), appointment=an_appointment(title="B"), event=a_deleted_event(3))
-    operation = decided(this)
+    operation = decided(msgspec.structs.replace(this, beyond_restoring=True))
     assert isinstance(operation.calendar, Insert)
     assert operation.link is not None
     assert (operation.calendar.event_id, operation.link.generation) == (event_id(4), 4)
 
 
-def test_an_entry_that_a_person_made_is_entered_again_as_ours() -> None:
+def test_an_entry_that_a_person_made_is_restored_like_ours() -> None:
+    """With guests, colours and notes, which an event of our own would not have."""
+    this = item(link=a_link(event_id="foreign1"), appointment=an_appointment(title="B"), event=Event(id="foreign1"))
+    assert decided(this).calendar == Restore(event_id="foreign1")
+
+
+def test_an_entry_that_a_person_made_and_that_cannot_be_restored_is_entered_again_as_ours() -> None:
     """A deleted id cannot be used again, and a person's is not ours to reuse: it becomes an event of our own."""
     this = item(link=a_link(event_id="foreign1"), appointment=an_appointment(title="B"), event=Event(id="foreign1"))
-    operation = decided(this)
+    operation = decided(msgspec.structs.replace(this, beyond_restoring=True))
     assert isinstance(operation.calendar, Insert)
     assert operation.calendar.event_id == event_id(1)
+
+
+def test_an_invitation_is_not_taken_out_of_the_bin_but_entered_as_ours() -> None:
+    """It is not ours to bring back: its organiser may have deleted it."""
+    link = a_link(event_id="foreign1", theirs=True, organizer="carl@example.com")
+    operation = decided(item(link=link, appointment=an_appointment(title="B"), event=Event(id="foreign1")))
+    assert deeds(operation) == "insert, pair"
+    assert operation.link is not None
+    assert (operation.link.theirs, operation.link.organizer) == (False, "")
+
+
+@pytest.mark.parametrize("status", ["confirmed", "tentative"])
+def test_what_is_restored_has_the_status_that_was_agreed(status: Any) -> None:
+    """The bin does not say which one it had."""
+    before = msgspec.structs.replace(A, status=status)
+    this = item(link=a_link(before), appointment=holding(msgspec.structs.replace(before, title="B")))
+    operation = decided(msgspec.structs.replace(this, event=a_deleted_event()))
+    assert operation.calendar == Restore(event_id=event_id(), status=status)
+
+
+def test_restoring_agrees_on_nothing_new_so_that_both_sides_edits_are_found_afterwards() -> None:
+    """What the studio changed, and what was changed in the calendar before it was deleted."""
+    link = a_link(A, held=held_on("calendar"))
+    first = decided(item(link=link, appointment=holding(B), event=a_deleted_event()))
+    back = an_event(holds=msgspec.structs.replace(A, location="Park"), etag="e7")
+    recorded = agreed(first, back)
+    assert recorded == a_link(A, etag="e7")
+    second = decided(item(link=recorded, appointment=holding(B), event=back))
+    assert (deeds(second), second.lost) == ("patch, update, pair", ())
+
+
+def test_an_answer_that_says_restored_of_what_is_deleted_still_is_not_believed() -> None:
+    """The pair would stand with a deleted event: the next look at it would take that for a person's deletion."""
+    for link in (a_tombstone(held=A, gone_there=True), a_link(A, state="leaving"), a_removed_link(B)):
+        operation = decided(item(link=link, appointment=holding(A), event=a_deleted_event()))
+        assert deeds(operation) == "restore, pair, more"
+        assert agreed(operation, a_deleted_event()) is None
 
 
 # --- removed from one of several calendars ---------------------------------------------------------------------------
@@ -104,7 +149,7 @@ def test_what_was_removed_waits_and_is_never_cancelled(
     ("verdict", "done", "reason"),
     [
         ("take_off", "leave, bury", Reason.TAKEN_OFF),
-        ("put_back", "insert, pair", Reason.PUT_BACK),
+        ("put_back", "restore, pair, more", Reason.PUT_BACK),
         ("approved", "nothing", Reason.REMOVED_FROM_ONE_OF_SEVERAL),
         ("declined", "nothing", Reason.REMOVED_FROM_ONE_OF_SEVERAL),
     ],
@@ -120,7 +165,7 @@ def test_an_answer_is_carried_out_and_the_answer_to_another_question_is_not(
 
 def test_taking_a_user_off_changes_nothing_else_of_the_appointment() -> None:
     operation = decided(item(link=a_removed_link(), appointment=holding(C, users=BOTH), verdict=None))
-    assert deeds(operation) == "insert, pair", "an edit comes first"
+    assert deeds(operation) == "restore, pair, more", "an edit comes first"
     this = item(link=a_removed_link(A), appointment=holding(A, users=BOTH), verdict="take_off")
     assert decided(this).studio == UpdateAppointment(content=A, units=frozenset(), leave=True)
 
@@ -128,7 +173,7 @@ def test_taking_a_user_off_changes_nothing_else_of_the_appointment() -> None:
 @pytest.mark.parametrize("verdict", ["take_off", "put_back", None])
 def test_an_edit_in_the_studio_enters_what_was_removed_again_whatever_the_answer(verdict: Any) -> None:
     operation = decided(item(link=a_removed_link(A), appointment=holding(B, users=BOTH), verdict=verdict))
-    assert (deeds(operation), operation.reason) == ("insert, pair", Reason.STUDIO_EDIT_BEATS_DELETION)
+    assert (deeds(operation), operation.reason) == ("restore, pair, more", Reason.STUDIO_EDIT_BEATS_DELETION)
     assert operation.link is not None
     assert (operation.link.state, operation.link.asked) == ("paired", None)
 
@@ -158,15 +203,17 @@ def test_what_was_removed_and_taken_out_of_the_bin_is_a_pair_again_and_nothing_i
 
 def test_a_colleagues_entry_that_went_with_him_is_replaced_by_ones_own() -> None:
     """Bob was taken off, so his event went, and Google took Ann's copy with it: Ann deleted nothing."""
-    link = a_link(event_id="foreign1", theirs=True, colleagues=True)
-    operation = decided(item(link=link, appointment=an_appointment(), event=Event(id="foreign1")))
-    assert deeds(operation) == "insert, pair"
-    assert operation.link is not None
-    assert (operation.link.theirs, operation.link.colleagues) == (False, False)
+    link = a_link(event_id="foreign1", theirs=True, organizer="bob@example.com")
+    for users in ((ANN,), BOTH):
+        this = item(link=link, appointment=an_appointment(users=users), event=Event(id="foreign1"), withdrawn=True)
+        operation = decided(this)
+        assert deeds(operation) == "insert, pair"
+        assert operation.link is not None
+        assert (operation.link.theirs, operation.link.organizer) == (False, "")
 
 
 def test_a_colleagues_entry_that_is_removed_while_he_is_assigned_is_asked_about() -> None:
-    link = a_link(event_id="foreign1", theirs=True, colleagues=True)
+    link = a_link(event_id="foreign1", theirs=True, organizer="bob@example.com")
     this = item(link=link, appointment=an_appointment(users=BOTH), event=Event(id="foreign1"))
     assert deeds(decided(this)) == "removed"
 
@@ -186,10 +233,10 @@ def test_an_unrecorded_write_of_ours_is_not_logged_as_lost_when_the_appointment_
     assert operation.lost == ()
 
 
-def test_a_buried_pair_agrees_on_nothing_any_more() -> None:
-    link = decided(item(link=a_link(), appointment=CANCELLED)).link
+def test_a_buried_pair_still_says_what_was_agreed_on() -> None:
+    link = decided(item(link=a_link(A, B), appointment=CANCELLED)).link
     assert link is not None
-    assert (link.paired, link.studio, link.calendar, link.gone_there) == (False, None, None, False)
+    assert (link.paired, link.studio, link.calendar, link.gone_there) == (False, A, B, False)
     assert link.expires_at == NOW + dt.timedelta(days=30)
 
 
@@ -230,7 +277,8 @@ def test_a_reassigned_appointment_that_does_not_fit_is_parked_and_its_event_stay
 
 # --- restored from the bin -------------------------------------------------------------------------------------------
 
-THERE = a_tombstone(gone_there=True)
+THERE = a_tombstone(held=A, gone_there=True)
+THEIRS = a_tombstone(held=A, gone_there=True, event_id="foreign1", theirs=True)
 
 
 def test_what_the_calendar_cancelled_and_has_again_is_reinstated() -> None:
@@ -241,22 +289,34 @@ def test_what_the_calendar_cancelled_and_has_again_is_reinstated() -> None:
 
 
 def test_what_a_person_had_entered_is_reinstated_in_the_same_way() -> None:
-    link = a_tombstone(gone_there=True, event_id="foreign1")
+    link = a_tombstone(held=A, gone_there=True, event_id="foreign1")
     this = item(link=link, appointment=holding(A, status="cancelled"), event=a_foreign_event(holds=A))
-    assert deeds(decided(this)) == "update, pair, more"
+    assert deeds(decided(this)) == "update, pair"
 
 
 def test_it_comes_back_though_it_is_out_of_scope_by_now() -> None:
-    event = an_event(updated=BEFORE_SINCE, status="tentative")
-    assert deeds(decided(item(link=THERE, appointment=CANCELLED, event=event))) == "update, pair, more"
+    event = an_event(updated=BEFORE_SINCE, holds=msgspec.structs.replace(A, status="tentative"))
+    operation = decided(item(link=THERE, appointment=holding(A, status="cancelled"), event=event))
+    assert deeds(operation) == "update, pair"
+    assert isinstance(operation.studio, UpdateAppointment)
+    assert operation.studio.content.status == "tentative"
 
 
-def test_what_the_studio_wrote_meanwhile_goes_to_the_restored_event_next() -> None:
-    event = an_event(holds=A)
-    first = decided(item(link=THERE, appointment=holding(B, status="cancelled"), event=event))
-    assert isinstance(first.studio, UpdateAppointment)
-    assert (first.studio.units, first.more) == ({"status"}, True)
-    assert decided(item(link=first.link, appointment=holding(B), event=event)).calendar is not None
+@pytest.mark.parametrize("status", ["confirmed", "tentative"])
+def test_it_is_reinstated_with_the_status_that_it_had(status: Any) -> None:
+    before = msgspec.structs.replace(A, status=status)
+    link = a_tombstone(held=before, gone_there=True)
+    operation = decided(item(link=link, appointment=holding(A, status="cancelled"), event=an_event(holds=before)))
+    assert operation.studio == UpdateAppointment(content=before, units=frozenset({"status"}))
+
+
+def test_what_the_studio_wrote_meanwhile_goes_to_the_restored_event() -> None:
+    operation = decided(item(link=THERE, appointment=holding(B, status="cancelled"), event=an_event(holds=A)))
+    assert deeds(operation) == "patch, update, pair"
+    assert operation.lost == ()
+    assert operation.studio == UpdateAppointment(content=B, units=frozenset({"status"}))
+    assert isinstance(operation.calendar, Patch)
+    assert (operation.calendar.units, operation.calendar.content) == ({"title"}, B)
 
 
 @pytest.mark.parametrize(
@@ -267,8 +327,16 @@ def test_what_the_studio_wrote_meanwhile_goes_to_the_restored_event_next() -> No
         (THERE, REASSIGNED, {}, Reason.NOT_ASSIGNED),
         (a_tombstone(), REASSIGNED, {}, Reason.NOT_ASSIGNED),
         (THERE, CANCELLED, {"two_way": False}, Reason.CANCELLED_IN_STUDIO),
+        (THERE, holding(A, users=(BOB,), status="cancelled"), {}, Reason.CANCELLED_IN_STUDIO),
     ],
-    ids=["the studio cancelled it", "erased since", "another's since", "had left this user", "a mirror"],
+    ids=[
+        "the studio cancelled it",
+        "erased since",
+        "another's since",
+        "had left this user",
+        "a mirror",
+        "another's, though cancelled",
+    ],
 )
 def test_anything_else_that_is_restored_is_left_alone(
     link: Link, studio: Any, fields: dict[str, Any], reason: Reason
@@ -285,45 +353,67 @@ def test_reopened_in_the_studio_and_restored_in_the_calendar_it_is_one_pair() ->
     assert operation.link.event_id == event_id()
 
 
+def test_cancelled_in_the_studio_restored_by_a_person_and_reopened_in_the_studio_it_is_one_pair() -> None:
+    """The restored event was left alone, so nothing is asked of the calendar: restoring what is there does nothing."""
+    first = decided(item(link=a_tombstone(held=A), appointment=holding(A)))
+    assert first.calendar == Restore(event_id=event_id())
+    there = an_event(holds=A, etag="e5")
+    second = item(link=agreed(first, there), appointment=holding(A), event=there)
+    assert deeds(decided(second)) == "nothing"
+    assert second.link is not None
+    assert (second.link.state, second.link.event_id) == ("paired", event_id())
+
+
 def test_another_event_of_the_same_appointment_reinstates_nothing() -> None:
     """Only the one that was deleted says that the deletion is taken back."""
     this = item(link=THERE, appointment=CANCELLED, event=a_foreign_event())
     assert deeds(decided(this)) == "nothing"
 
 
-def test_an_edit_made_after_restoring_survives() -> None:
-    """Taken out of the bin and renamed before the run came: the rename was made on one side only. What we sent last
-    stands in the event's seal, so the studio is known not to have changed it.
-    """
-    renamed = an_event(holds=B, seal=a_seal(A))
+@pytest.mark.parametrize(
+    "renamed",
+    [
+        an_event(holds=B),
+        an_event(holds=B, seal=SENT_A),
+        an_event(holds=B, seal=msgspec.structs.replace(SENT_A, name="sealed")),
+    ],
+    ids=["no seal", "a seal that was never recorded", "the seal that the tombstone knows"],
+)
+def test_an_edit_made_after_restoring_survives(renamed: Event) -> None:
+    """Taken out of the bin and renamed before the run came: the rename was made on one side only."""
     operation = decided(item(link=THERE, appointment=holding(A, status="cancelled"), event=renamed))
+    assert operation.studio == UpdateAppointment(content=B, units=frozenset({"title", "status"}))
+    assert (operation.calendar, operation.lost) == (None, ())
+
+
+@pytest.mark.parametrize(("policy", "winner", "loser"), [("studio", "B", "C"), ("google", "C", "B")])
+def test_what_loses_when_a_restored_event_meets_the_studios_text_is_kept(policy: Any, winner: str, loser: str) -> None:
+    this = item(link=THERE, appointment=holding(B, status="cancelled"), event=an_event(holds=C))
+    operation = decided(this, clash_policy=policy)
     assert isinstance(operation.studio, UpdateAppointment)
-    assert operation.studio.content.title == "B"
+    assert operation.studio.content.title == winner
+    assert [lost.value for lost in operation.lost] == [loser]
 
 
-def test_what_loses_when_a_restored_event_meets_the_studios_text_is_kept() -> None:
-    """Nothing tells who changed it: the studio has it, and what lost is logged, in the first step or in the next."""
-    event = a_foreign_event(holds=B)
-    gone = a_tombstone(gone_there=True, event_id="foreign1")
-    first = decided(item(link=gone, appointment=holding(A, status="cancelled"), event=event))
-    second = decided(item(link=first.link, appointment=holding(A), event=event))
-    assert deeds(second) == "patch, pair"
-    assert [lost.value for lost in (*first.lost, *second.lost)] == ["B"]
+def test_reinstated_and_recorded_there_is_nothing_left_to_do() -> None:
+    event = an_event(holds=B, seal=SENT_A, etag="e9")
+    first = decided(item(link=THERE, appointment=holding(A, status="cancelled"), event=event))
+    assert deeds(decided(item(link=agreed(first, None), appointment=holding(B), event=event))) == "nothing"
 
 
 def test_an_invitation_that_was_removed_and_is_there_again_is_reinstated_without_being_written() -> None:
-    gone = a_tombstone(gone_there=True, event_id="foreign1")
-    this = item(link=gone, appointment=holding(A, status="cancelled"), event=somebody_elses(holds=B))
-    first = decided(this)
-    second = decided(item(link=first.link, appointment=holding(A), event=somebody_elses(holds=B)))
-    assert [first.calendar, second.calendar] == [None, None]
+    """Also where the studio had text of its own: that stays with the studio, as before."""
+    own = holding(C, status="cancelled")
+    first = decided(item(link=THEIRS, appointment=own, event=somebody_elses(holds=A)))
+    assert first.studio == UpdateAppointment(content=C, units=frozenset({"status"}))
+    second = decided(item(link=first.link, appointment=holding(C), event=somebody_elses(holds=A)))
+    assert [first.calendar, deeds(second)] == [None, "nothing"]
 
 
 def test_a_restored_invitation_brings_its_organisers_text() -> None:
     """Its text is not ours to write, so that of the studio cannot go there: the two must not stay apart for good."""
-    gone = a_tombstone(gone_there=True, event_id="foreign1")
     moved = msgspec.structs.replace(A, when=content("15:00").when)
-    this = item(link=gone, appointment=holding(A, status="cancelled"), event=somebody_elses(holds=moved))
-    first = decided(this)
-    assert isinstance(first.studio, UpdateAppointment)
-    assert first.studio.content.when == moved.when
+    this = item(link=THEIRS, appointment=holding(A, status="cancelled"), event=somebody_elses(holds=moved))
+    operation = decided(this)
+    assert operation.studio == UpdateAppointment(content=moved, units=frozenset({"when", "status"}))
+    assert operation.calendar is None

@@ -79,28 +79,35 @@ TABLE = """
     paired     | here            | edited        | update, pair         | changed_in_calendar
     paired     | edited          | edited        | patch, update, pair  | changed_on_both
     paired     | here            | deleted       | cancel, bury         | deleted_in_calendar
-    paired     | edited          | deleted       | insert, pair         | studio_edit_beats_deletion
+    paired     | edited          | deleted       | restore, pair, more  | studio_edit_beats_deletion
     paired     | here, Bob's too | deleted       | removed              | removed_from_one_of_several
     paired     | cancelled       | not asked     | delete, bury         | cancelled_in_studio
     paired     | -               | not asked     | delete, bury         | cancelled_in_studio
     paired     | Bob's           | here          | delete, bury         | left_user
     paired     | Bob's           | edited        | update, pair, more   | changed_in_calendar
     paired     | cancelled       | deleted       | bury                 | gone_on_both
-    leaving    | here            | deleted       | insert, pair         | created_in_studio
+    leaving    | here            | deleted       | restore, pair, more  | created_in_studio
     leaving    | here            | here          | pair                 | agreed
     leaving    | here            | not asked     | more                 | agreed
     leaving    | cancelled       | not asked     | delete, bury         | cancelled_in_studio
     leaving    | cancelled       | deleted       | bury                 | gone_on_both
     removed    | here, Bob's too | deleted       | nothing              | removed_from_one_of_several
-    removed    | edited          | not asked     | insert, pair         | studio_edit_beats_deletion
+    removed    | edited          | not asked     | restore, pair, more  | studio_edit_beats_deletion
     removed    | here, Bob's too | here          | pair                 | agreed
     removed    | cancelled       | not asked     | bury                 | gone_on_both
-    gone       | here            | not asked     | insert, pair         | created_in_studio
-    gone       | here            | ours          | pair                 | created_in_studio
+    gone       | here            | not asked     | restore, pair, more  | created_in_studio
+    gone       | here            | deleted       | restore, pair, more  | created_in_studio
+    gone       | here            | here          | pair                 | agreed
+    gone       | edited          | edited        | patch, update, pair  | changed_on_both
+    gone       | here            | a person's    | pair                 | matched
+    gone       | here            | ours          | pair                 | agreed
     gone       | cancelled       | here          | nothing              | cancelled_in_studio
     gone       | Bob's           | here          | nothing              | not_assigned
     gone       | -               | not asked     | nothing              | gone_on_both
-    gone there | cancelled       | here          | update, pair, more   | restored_in_calendar
+    gone there | here            | not asked     | restore, pair, more  | created_in_studio
+    gone there | cancelled       | here          | update, pair         | restored_in_calendar
+    gone there | cancelled       | edited        | update, pair         | restored_in_calendar
+    gone there | Bob's           | here          | nothing              | not_assigned
     paired     | here            | not found     | doubt                | not_found
     paired     | here            | repeating     | park                 | repeating
 """
@@ -111,6 +118,17 @@ def test_table(line: str) -> None:
     link, studio, calendar, done, reason = (cell.strip() for cell in line.split("|"))
     operation = decided(item(link=LINKS[link], appointment=STUDIO[studio], event=CALENDAR[calendar]))
     assert (deeds(operation), operation.reason) == (done, Reason(reason))
+
+
+@pytest.mark.parametrize("line", [line.strip() for line in TABLE.strip().splitlines() if "restore, " in line])
+def test_where_the_table_restores_what_cannot_be_restored_is_entered_anew(line: str) -> None:
+    link, studio, calendar, _, reason = (cell.strip() for cell in line.split("|"))
+    for event in (CALENDAR[calendar], a_deleted_event(), a_missing_event()):
+        this = item(link=LINKS[link], appointment=STUDIO[studio], event=event, beyond_restoring=True)
+        operation = decided(this)
+        assert (deeds(operation), operation.reason) == ("insert, pair", Reason(reason))
+        assert isinstance(operation.calendar, Insert)
+        assert operation.calendar.event_id == event_id(1)
 
 
 # --- what is written -------------------------------------------------------------------------------------------------
@@ -137,7 +155,8 @@ def test_a_deletion_is_conditional_on_what_was_seen() -> None:
 
 @pytest.mark.parametrize(("link", "known", "used"), [(None, 2, 2), (a_tombstone(0), 0, 1), (a_tombstone(1), 5, 5)])
 def test_a_burnt_id_is_followed_by_the_next_that_is_free(link: Link | None, known: int, used: int) -> None:
-    operation = decided(item(link=link, appointment=an_appointment(), next_generation=known))
+    this = item(link=link, appointment=an_appointment(), next_generation=known, beyond_restoring=True)
+    operation = decided(this)
     assert isinstance(operation.calendar, Insert)
     assert operation.link is not None
     assert (operation.calendar.event_id, operation.link.generation) == (event_id(used), used)
@@ -196,18 +215,19 @@ def test_joining_what_does_not_fit_parks_it() -> None:
 
 def test_a_guests_copy_of_a_colleagues_entry_is_known_as_that() -> None:
     """Both are assigned already: the invitation is not entered a second time, and not written to."""
-    this = item(appointment=an_appointment(users=(ANN, BOB)), event=somebody_elses(title="By Bob"), colleagues=True)
-    operation = decided(this)
+    operation = decided(item(appointment=an_appointment(users=(ANN, BOB)), event=somebody_elses(title="By Bob")))
     assert deeds(operation) == "pair"
     assert operation.link is not None
-    assert (operation.link.colleagues, operation.link.theirs) == (True, True)
+    assert (operation.link.organizer, operation.link.theirs) == ("carl@example.com", True)
 
 
-def test_a_colleagues_entry_stays_known_as_that_when_nobody_says_so_again() -> None:
-    known = a_link(event_id="foreign1", theirs=True, colleagues=True)
-    operation = decided(item(link=known, appointment=an_appointment(users=(ANN, BOB)), event=somebody_elses(etag="e2")))
+@pytest.mark.parametrize("event", [None, somebody_elses(etag="e2")], ids=["not asked", "read"])
+def test_a_colleagues_entry_stays_known_as_that(event: Event | None) -> None:
+    known = a_link(event_id="foreign1", theirs=True, organizer="carl@example.com")
+    edited = an_appointment(users=(ANN, BOB), title="B")
+    operation = decided(item(link=known, appointment=edited, event=event))
     assert operation.link is not None
-    assert operation.link.colleagues
+    assert (operation.link.theirs, operation.link.organizer) == (True, "carl@example.com")
 
 
 # --- clashes and policies --------------------------------------------------------------------------------------------

@@ -6,7 +6,8 @@ import msgspec
 import pytest
 
 from shared.domain.event import Event, Patch
-from shared.domain.operation import Item, UpdateAppointment
+from shared.domain.link import Seal
+from shared.domain.operation import Item, Operation, UpdateAppointment, agreed
 from shared.domain.reasons import Reason
 from tests.unit.domain.builders import (
     ANN,
@@ -46,7 +47,7 @@ def test_a_mirror_wins_no_clash(policy: Any) -> None:
 @pytest.mark.parametrize("users", [(ANN,), (ANN, BOB)])
 def test_a_mirror_enters_again_what_was_deleted_there_and_asks_nobody(users: tuple[str, ...]) -> None:
     this = item(link=a_link(), appointment=an_appointment(users=users), event=a_deleted_event())
-    assert deeds(decided(this, two_way=False)) == "insert, pair"
+    assert deeds(decided(this, two_way=False)) == "restore, pair, more"
 
 
 def test_a_mirrors_edits_do_not_come_along_when_the_appointment_leaves() -> None:
@@ -77,7 +78,8 @@ def test_a_mirror_takes_the_studios_text_into_a_twin_and_gives_none_back() -> No
 
 def test_what_was_removed_before_stays_removed_in_a_mirror_until_it_is_edited() -> None:
     assert deeds(decided(item(link=a_removed_link(A), appointment=holding(A)), two_way=False)) == "nothing"
-    assert deeds(decided(item(link=a_removed_link(A), appointment=holding(B)), two_way=False)) == "insert, pair"
+    edited = decided(item(link=a_removed_link(A), appointment=holding(B)), two_way=False)
+    assert deeds(edited) == "restore, pair, more"
 
 
 # --- turned on: what was not read ------------------------------------------------------------------------------------
@@ -106,6 +108,20 @@ def test_after_that_a_change_on_either_side_is_carried_and_nothing_else() -> Non
     here = decided(item(link=link, appointment=holding(C), event=event)).calendar
     assert isinstance(here, Patch)
     assert here.units == {"title"}
+
+
+def test_a_pair_whose_sides_stay_at_different_times_is_quiet_after_a_write() -> None:
+    """What was moved there unread stays there; each write of another unit must not flip the time that the link has."""
+    stays = content("15:00", title="A")
+    operation = decided(item(link=a_link(A, stays), appointment=holding(C), event=an_event(holds=stays)))
+    assert deeds(operation) == "patch, pair"
+    after = an_event(holds=msgspec.structs.replace(stays, title="C"), etag="e2", seal=_seal_of(operation))
+    assert deeds(decided(item(link=agreed(operation, after), appointment=holding(C), event=after))) == "nothing"
+
+
+def _seal_of(operation: Operation) -> Seal:
+    assert isinstance(operation.calendar, Patch)
+    return operation.calendar.seal
 
 
 @pytest.mark.parametrize("policy", ["studio", "google", "latest"])
@@ -139,12 +155,12 @@ def test_and_it_says_so_whenever_somebody_looks() -> None:
 
 def test_what_was_deleted_there_and_edited_here_is_entered_again() -> None:
     this = unread(link=a_link(A), appointment=holding(B), event=a_deleted_event())
-    assert deeds(decided(this)) == "insert, pair"
+    assert deeds(decided(this)) == "restore, pair, more"
 
 
 def test_what_we_were_about_to_delete_is_not_taken_for_a_persons_deletion() -> None:
     this = unread(link=a_link(state="leaving"), appointment=an_appointment(), event=a_deleted_event())
-    assert deeds(decided(this)) == "insert, pair"
+    assert deeds(decided(this)) == "restore, pair, more"
 
 
 @pytest.mark.parametrize("studio", [None, CANCELLED], ids=["erased", "cancelled"])
@@ -168,6 +184,16 @@ def test_what_came_there_unread_stays_there(link: Any, event: Event) -> None:
     studio = None if link is None else CANCELLED
     operation = decided(unread(link=link, appointment=studio, event=event), read_since=later)
     assert (deeds(operation), operation.calendar) == ("nothing", None)
+
+
+def test_what_was_restored_there_unread_reinstates_nothing_also_when_it_is_read_again() -> None:
+    """The calendar had cancelled it; it was taken out of the bin while nobody looked."""
+    gone = a_tombstone(held=A, gone_there=True)
+    first = decided(unread(link=gone, appointment=holding(A, status="cancelled"), event=an_event(holds=A)))
+    assert (first.studio, first.calendar, first.reason) == (None, None, Reason.CANCELLED_IN_STUDIO)
+    assert first.link == a_tombstone(held=A)
+    again = item(link=first.link, appointment=holding(A, status="cancelled"), event=an_event(holds=A))
+    assert deeds(decided(again)) == "nothing"
 
 
 def test_an_unrecorded_entry_of_ours_is_recorded_though_it_was_not_read() -> None:
