@@ -14,6 +14,7 @@ import time
 from collections.abc import Iterator, Mapping
 from typing import Any, NoReturn
 
+from local.demo.checks import ends_before, entry_of_event
 from local.demo.edits import upcoming
 from local.demo.scene import Scene, account_of, connect, emulator_name, load, prepare
 from local.demo.studio import CONNECTED, MARCO, OLENA, STUDIO_ID, STUDIO_NAME, USERS
@@ -52,7 +53,7 @@ def consent_pages(scene: Scene) -> str:
     pages = "\n".join(f"  {user.name}\n  {_consent_page(scene, user.id, account_of(user))}\n" for user in CONNECTED)
     return f"""
 Both are connected already: this script went through Google's consent page for them. You can look at that page, but
-what it leads to is not built yet (/console, a later issue): after "Allow" the browser finds nothing at the address.
+what it leads to (/console) is not built yet: after "Allow" the browser finds nothing at the address.
 
 {pages}"""
 
@@ -71,6 +72,8 @@ def commands(scene: Scene, environment: pathlib.Path) -> str:
         scene.plan.appointments[one]["title"] for one in (appointment_id, renamed, deleted)
     )
     event_id = scene.event_of(OLENA, appointment_id)
+    kept_out = _tentative(scene)
+    kept_title = scene.typed[OLENA.id][kept_out]["summary"]
     calendar = f"{scene.stack.google.url}/calendar/v3/calendars/primary/events"
     json_body = "-H 'Content-Type: application/json'"
     google, marcos_google = (
@@ -118,17 +121,27 @@ As Marco: “{deleted_title}” is deleted (Google answers nothing); in the stud
 
   sleep 1; curl -s '{firestore}/studios/{STUDIO_ID}/appointments/{deleted}' {owner}
 
-Why is something not in Olena's calendar? For “{title}”, for Marco's “{marcos_title}”, and for an entry
-of her calendar; it ends with 0 only if that is in step on both sides, and --json is for machines
+Why is something not in Olena's calendar? For “{title}”, and for Marco's “{marcos_title}”.
+Then why “{kept_title}”, a tentative entry of her calendar, is not in the studio. It ends with 0 only
+if both sides are in step, and --json is for machines
 
   {why} {asked} --appointment {appointment_id})
 
   {why} {asked} --appointment {renamed})
 
-  {why} {asked} --event {event_id})
+  {why} {asked} --event {kept_out})
 
 Ctrl-C stops everything.
 """
+
+
+def _tentative(scene: Scene) -> str:
+    """An entry of Olena's calendar that stays out of the studio."""
+    return next(
+        key
+        for key, body in scene.typed[OLENA.id].items()
+        if body.get("status") == "tentative" and not ends_before(entry_of_event(body), scene.today)
+    )
 
 
 def write_environment(scene: Scene, folder: pathlib.Path) -> pathlib.Path:

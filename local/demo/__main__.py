@@ -174,7 +174,7 @@ def show_requests(scene: Scene, terminal: Terminal) -> None:
     allowed += 3 * len(CONNECTED)
     problems = checks.at_most(sum(populating), allowed, "HTTP requests to Google")
     terminal.check("HTTP requests to Google for the populate", problems, f"{sum(populating)} of {allowed} allowed")
-    terminal.say(f"{populating}; then {changes} short looks, because Google told us of our own writes")
+    terminal.say(f"{populating}; plus {changes} checks, because Google notified us of our own writes")
 
 
 STEPS: tuple[Callable[[Scene, Terminal], None], ...] = (

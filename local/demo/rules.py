@@ -28,7 +28,7 @@ def show_rules(scene: Scene, terminal: Terminal) -> None:
             return
     show_agreement(scene, terminal, "after all that")
     show_kept_out(scene, terminal)
-    terminal.say(f"{scheduled_runs(scene) - scheduled} runs were started by the schedule: it did not tick")
+    terminal.say(f"{scheduled_runs(scene) - scheduled} runs were started by the schedule: the scheduler was off")
 
 
 def show_own_entries(scene: Scene, terminal: Terminal) -> None:
@@ -60,7 +60,7 @@ def show_own_entries(scene: Scene, terminal: Terminal) -> None:
     came = scene.imported(tentative)
     found = [] if came is None else [entry_of_appointment(came)]
     problems = exactly_once([entry_of_event(person.event(tentative))], found, "the studio")
-    terminal.check("The confirmed one came in with all that it says", problems, f"“{found[0].title}”" if found else "")
+    terminal.check("The confirmed one came in with title and details", problems, f"“{found[0].title}”" if found else "")
 
 
 def show_invitation(scene: Scene, terminal: Terminal) -> None:
@@ -74,7 +74,7 @@ def show_invitation(scene: Scene, terminal: Terminal) -> None:
     settle(scene, terminal)
     early = _castings(scene)
     problems = exactly(len(early), 0, "Appointments")
-    terminal.check("Invited by an agency, nobody has accepted: appointments", problems, f"{len(early)}")
+    terminal.check("Appointments from an invitation that nobody has accepted", problems, f"{len(early)}")
 
     def accept() -> None:
         for user in CONNECTED:

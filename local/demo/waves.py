@@ -33,7 +33,7 @@ def show_edits(scene: Scene, terminal: Terminal) -> None:
         if terminal.problems:
             return
     show_agreement(scene, terminal, "after the edits")
-    terminal.say(f"{scheduled_runs(scene) - scheduled} runs were started by the schedule: it did not tick")
+    terminal.say(f"{scheduled_runs(scene) - scheduled} runs were started by the schedule: the scheduler was off")
 
 
 def show_agreement(scene: Scene, terminal: Terminal, when: str) -> None:
@@ -71,8 +71,8 @@ def show_pushes(scene: Scene, terminal: Terminal, edits: Edits, channels: dict[s
     settle(scene, terminal)
     for user in CONNECTED:
         told, runs = _pushes_and_runs(scene, seen, user, channels[user.id])
-        problems = [] if told else [f"The webhook's log tells of no push for {user.name}'s channel that wished a run."]
-        terminal.check(f"Pushes from {user.name}'s calendar that wished a run", problems, f"{told}")
+        problems = [] if told else [f"The webhook's log tells of no push for {user.name}'s channel that started a run."]
+        terminal.check(f"Pushes from {user.name}'s calendar that started a run", problems, f"{told}")
         problems = [] if runs else [f"sync_user's log tells of no run for {user.name}: no wish came of the push."]
         terminal.check(f"Runs for {user.name} that came of it", problems, f"{runs}")
 

@@ -97,14 +97,15 @@ class FirestoreStore(FirestoreStudio):
                 batch.commit(**self._patience)
             except exceptions.AlreadyExists:
                 # What was edited while it rested is found by comparing everything, as after a lost cursor.
-                revived = {
+                revived: dict[str, Any] = {
                     "state": connection.state,
                     "state_reason": None,
                     "next_sync_at": connection.next_sync_at,
                     "populate": as_document(Populate()),
                     "earlier": list(connection.earlier),
-                    "active_since": connection.active_since,
                 }
+                if connection.active_since is not None:  # Another calendar was the active one until now.
+                    revived["active_since"] = connection.active_since
                 batch = self._client.batch()
                 batch.update(reference, {**revived, "failures": 0})
                 batch.update(user, shown)

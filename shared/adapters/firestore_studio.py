@@ -4,12 +4,12 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import msgspec
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
 from shared.adapters.firestore_documents import FirestoreDocuments, as_read, as_update, errors
-from shared.domain.inbox import InboxItem
+from shared.domain import identity
+from shared.domain.inbox import InboxItem, read_item
 from shared.ports import Document, InboxWrite, Stored, StudioWrite
 
 
@@ -27,7 +27,7 @@ class FirestoreStudio(FirestoreDocuments):
         return {
             user_id: str(connection["id"])
             for user_id, connection in connections.items()
-            if isinstance(connection, Mapping) and connection.get("id")
+            if isinstance(connection, Mapping) and identity.usable(connection.get("id"))
         }
 
     # --- the inbox ---------------------------------------------------------------------------------------------------
@@ -35,7 +35,8 @@ class FirestoreStudio(FirestoreDocuments):
     def inbox(self, studio_id: str, item_ids: Sequence[str]) -> dict[str, InboxItem]:
         inbox = self._studio(studio_id).collection("inbox")
         found = self._by_id([inbox.document(item_id) for item_id in item_ids])
-        return {one.id: _inbox_item(one.value) for one in found.values()}
+        items = {one.id: read_item(one.value) for one in found.values()}
+        return {item_id: item for item_id, item in items.items() if item is not None}
 
     def _write_inbox(self, batch: Any, write: InboxWrite) -> None:
         reference = self._studio(write.studio_id).collection("inbox").document(write.item_id)
@@ -95,9 +96,3 @@ class FirestoreStudio(FirestoreDocuments):
         if write.leave is not None:
             fields["user_ids"] = firestore.ArrayRemove([write.leave])
         batch.update(reference, as_update(fields), self._at(write.version))
-
-
-def _inbox_item(document: Document) -> InboxItem:
-    """All of it is written by runs but the answer, which a front-end writes: what is no text is no answer."""
-    answer = document.get("answer")
-    return msgspec.convert({**document, "answer": answer if isinstance(answer, str) else None}, InboxItem)

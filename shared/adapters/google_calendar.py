@@ -142,7 +142,9 @@ class GoogleCalendar:
             elif isinstance(outcome, HttpError) and outcome.status_code == 410:  # noqa: PLR2004 - deleted
                 found.append(Event(id=event_id))
             elif isinstance(outcome, HttpError):
-                raise _error(outcome)
+                if not isinstance(error := _error(outcome), Park):
+                    raise error
+                found.append(Event(id=event_id, unfit=error.reason, unfit_detail=error.detail))
             else:
                 found.append(read_event(outcome, self._connection_id))
         return found
@@ -259,7 +261,7 @@ class GoogleCalendar:
         try:
             batch.execute(http=http)
         except HttpError as error:
-            raise _error(error) from None
+            raise _error_of_many(error) from None
         except BatchError as error:
             raise Unavailable(f"the answer to a batch could not be read: {type(error).__name__}") from None
 
@@ -299,7 +301,13 @@ def _list_error(error: HttpError, *, paging: bool) -> SyncError:
         return CalendarGone("the calendar was not found")
     if error.status_code == 410:  # noqa: PLR2004 - gone: the token
         return CursorExpired("Google no longer knows the token")
-    return _error(error)
+    return _error_of_many(error)
+
+
+def _error_of_many(error: HttpError) -> SyncError:
+    """The same where a call is about no single item: what nobody knows is no item's fault, and may pass."""
+    known = _error(error)
+    return Unavailable(f"Google Calendar answered {known.detail}") if isinstance(known, Park) else known
 
 
 def _error(error: HttpError) -> SyncError:

@@ -4,7 +4,8 @@ Front-ends show `text`, and write `answer`; a held deletion is answered in the u
 """
 
 import datetime as dt
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -29,3 +30,28 @@ class InboxItem(msgspec.Struct, frozen=True, kw_only=True):
     status: InboxStatus = "open"
     created_at: dt.datetime | None = None
     answer: str | None = None
+
+
+def read_item(document: Mapping[str, Any]) -> InboxItem | None:
+    """The question that a document is, field by field, as front-ends may have written any of them.
+
+    What is no value of its field counts as not there. None where it is no question that we know.
+    """
+    kind: Any = document.get("kind")
+    status: Any = document.get("status")
+    refs, created_at, answer = document.get("refs"), document.get("created_at"), document.get("answer")
+    if kind not in get_args(InboxKind):
+        return None
+    return InboxItem(
+        kind=kind,
+        user_id=_text(document.get("user_id")),
+        text=_text(document.get("text")),
+        refs=dict(refs) if isinstance(refs, Mapping) else {},
+        status=status if status in get_args(InboxStatus) else "open",
+        created_at=created_at if isinstance(created_at, dt.datetime) else None,
+        answer=answer if isinstance(answer, str) else None,
+    )
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""

@@ -41,7 +41,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     | state     | what it says                                                                                     |
     |-----------|--------------------------------------------------------------------------------------------------|
     | `paired`  | one entry on both sides                                                                          |
-    | `leaving` | its event is about to be deleted by us: the calendar cannot say afterwards who deleted it        |
+    | `leaving` | its event is about to be deleted, restored or replaced by us: the calendar cannot say afterwards |
+    |           | who did it                                                                                       |
     | `removed` | a person deleted the event, and the appointment stays: it is entered again when the studio edits |
     |           | it; `asked` names the question in the inbox, if somebody was asked                               |
     | `gone`    | a tombstone until `expires_at`: taken apart knowingly, in the calendar if `gone_there`           |

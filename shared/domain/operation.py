@@ -104,6 +104,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     provider's answer takes that place. None leaves the link as it is. `more`: this is only the first step, the item
     is to be decided on again when it is stored. `doubt`: nothing can be decided before it is verified whether the event
     is there. `hidden`: the event's text is not for the studio, nor for anything that is stored.
+    `leaves_earlier`: it stands in an earlier calendar only, and is to go from there.
     """
 
     item: Item
@@ -116,11 +117,18 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     more: bool = False
     doubt: bool = False
     hidden: bool = False
+    leaves_earlier: bool = False
 
     @property
     def tells(self) -> bool:
         """Whether anything is to be done; what is left alone goes unsaid (`why.py` says it to whoever asks)."""
-        return self.writes or self.more or self.doubt
+        return self.writes or self.more or self.doubt or self.leaves_earlier
+
+    @property
+    def moves(self) -> bool:
+        """Whether its copy in an earlier calendar of this user is to go: it is here now, or wanted in none."""
+        here = self.link is not None and self.link.state == "paired"
+        return self.item.elsewhere and (here or self.leaves_earlier)
 
     @property
     def takes_away(self) -> bool:

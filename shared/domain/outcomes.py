@@ -7,7 +7,7 @@ import msgspec
 
 from shared.domain import identity
 from shared.domain.appointment import Appointment
-from shared.domain.content import UNITS, Content
+from shared.domain.content import UNITS, Content, with_units
 from shared.domain.errors import Park
 from shared.domain.event import Delete, Event, Insert, Patch, Restore
 from shared.domain.link import TOMBSTONE_LIFE, Link, buried, new_seal, revived
@@ -22,7 +22,7 @@ from shared.domain.operation import (
 )
 from shared.domain.reasons import Reason
 from shared.domain.scope import keeps_out_of_calendar, keeps_out_of_studio
-from shared.domain.visibility import Seen
+from shared.domain.visibility import Seen, as_agreed
 
 EVERY_UNIT = frozenset(UNITS)
 
@@ -195,7 +195,7 @@ def _settle(
             seal=seal,
         )
     studio = UpdateAppointment(content=merged.studio, units=merged.to_studio) if merged.to_studio else None
-    link = _link(item, there, merged.studio, merged.calendar, seal_name, generation)
+    link = _link(item, there, _agreed_here(item, merged, there), merged.calendar, seal_name, generation)
     if calendar is None and studio is None and link == item.link:
         return Operation(item=item, reason=Reason.ANOTHERS if there.theirs else Reason.AGREED)
     return Operation(item=item, reason=reason, calendar=calendar, studio=studio, link=link, lost=merged.lost)
@@ -207,10 +207,16 @@ def _settle(
 def deleted_in_calendar(item: Item, link: Link, here: Content, rules: Rules) -> Operation:
     assert item.appointment is not None  # noqa: S101 - there is content, so there is a document
     alone = set(item.appointment.user_ids) == {rules.user_id}
-    if link.studio is None or here.differs(link.studio):
+    if _edited_here(link, here, rules):
         return enter_again(item, here, rules, Reason.STUDIO_EDIT_BEATS_DELETION)
     if item.verdict == "declined":
         return enter_again(item, here, rules, Reason.PUT_BACK)
+    if _waits(item, link, "calendar"):
+        return Operation(item=item, reason=Reason.HELD)
+    gone = buried(link, rules.now, there=True)
+    cancel = Operation(item=item, reason=Reason.DELETED_IN_CALENDAR, studio=CancelAppointment(), link=gone)
+    if link.held is not None and link.held.side == "calendar" and alone:
+        return cancel  # Approved, and whatever was set since: a person has said so.
     if item.unread:
         removed = msgspec.structs.replace(link, state="removed", held=None)
         return Operation(item=item, reason=Reason.REMOVED_WHILE_UNREAD, link=removed)
@@ -223,15 +229,12 @@ def deleted_in_calendar(item: Item, link: Link, here: Content, rules: Rules) -> 
         question = identity.removal_question(rules.connection_id, link.event_id)
         removed = msgspec.structs.replace(link, state="removed", asked=question, held=None)
         return Operation(item=item, reason=Reason.REMOVED_FROM_ONE_OF_SEVERAL, link=removed)
-    if _waits(item, link, "calendar"):
-        return Operation(item=item, reason=Reason.HELD)
-    gone = buried(link, rules.now, there=True)
-    return Operation(item=item, reason=Reason.DELETED_IN_CALENDAR, studio=CancelAppointment(), link=gone)
+    return cancel
 
 
 def still_removed(item: Item, link: Link, here: Content, rules: Rules) -> Operation:
     """A person deleted the event, and the appointment stayed: until the studio edits it, or somebody answers."""
-    if link.studio is None or here.differs(link.studio):
+    if _edited_here(link, here, rules):
         return enter_again(item, here, rules, Reason.STUDIO_EDIT_BEATS_DELETION)
     match item.verdict:
         case "put_back":
@@ -262,6 +265,12 @@ def left_studio(item: Item, link: Link, there: Seen, rules: Rules) -> Operation:
             return Operation(item=item, reason=Reason.HELD)
         lost = () if link.studio is None else merge(link.studio, there.content, base, "studio", two_way=False).lost
         return Operation(item=item, reason=Reason.CANCELLED_IN_STUDIO, calendar=delete, link=gone, lost=lost)
+    if link.held is not None and link.held.side == "studio" and item.verdict != "approved":
+        # It was erased when it was held. A colleague has had it made again: without this user, who was on it.
+        if item.verdict != "declined":
+            return Operation(item=item, reason=Reason.HELD)
+        join = UpdateAppointment(content=appointment.content(), units=frozenset(), join=True)
+        return Operation(item=item, reason=Reason.PUT_BACK, studio=join, link=revived(link), more=True)
     merged = _merged(item, appointment.content(), there, base, rules)
     if merged.to_studio and rules.two_way:
         # Reassigned: what this user still changed in the calendar belongs to the appointment.
@@ -281,6 +290,15 @@ def _reinstate(item: Item, link: Link, there: Seen) -> Operation:
     column = there.content if link.calendar is None else link.calendar
     pair = _link(item, there, here if link.studio is None else link.studio, column, link.seal)
     return Operation(item=item, reason=Reason.PUT_BACK, studio=studio, link=pair, more=True)
+
+
+def nowhere(item: Item) -> Operation:
+    """On neither side; but it may stand in a calendar that this user had before, and be wanted there no more."""
+    if not item.elsewhere:
+        return Operation(item=item, reason=Reason.GONE_ON_BOTH)
+    cancelled = item.appointment is None or item.appointment.cancelled
+    reason = Reason.CANCELLED_IN_STUDIO if cancelled else Reason.LEFT_USER
+    return Operation(item=item, reason=reason, leaves_earlier=True)
 
 
 def bury(item: Item, link: Link, rules: Rules) -> Operation:
@@ -347,6 +365,24 @@ def _link(
         private_there=there.private_there,
         held=held,
     )
+
+
+def _agreed_here(item: Item, merged: Merged, there: Seen) -> Content:
+    """The studio's column: what it holds, but for what it wrote over a hidden text. That stays open: should the text be
+    shown one day, it is a clash like any other.
+    """
+    before = None if item.link is None else item.link.studio
+    if before is None or item.unread or there.theirs or not there.hidden:
+        return merged.studio
+    return with_units(merged.studio, before, (merged.studio.differs(before) & there.frozen) - merged.to_studio)
+
+
+def _edited_here(link: Link, here: Content, rules: Rules) -> bool:
+    """Whether the studio has edited it since the last agreement; what it wrote over a hidden text is no such edit."""
+    if link.studio is None or link.calendar is None:
+        return True
+    known = as_agreed(link, rules)
+    return bool(here.differs(link.studio) - (known.frozen if known.hidden and not known.theirs else frozenset()))
 
 
 def _waits(item: Item, link: Link, side: Literal["studio", "calendar"]) -> bool:

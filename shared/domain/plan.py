@@ -3,20 +3,24 @@
     link     studio  calendar  outcome (each is a function in `outcomes.py`)
     -------  ------  --------  -------------------------------------------------------------------------------------
     none     here    -         enter the calendar, if in scope
-    none     -       here      enter the studio, if in scope; join the appointment that it is a guest's copy of
+    none     -       here      enter the studio, if in scope; join the appointment that it is a guest's copy of; an
+                               unrecorded entry of ours whose appointment is gone is taken out
     none     here    here      pair: merge, an unrecorded write of ours known by its seal
     paired   here    here      merge what changed since the agreement, unit by unit
     paired   here    -         deleted in the calendar: cancel; but an edit here enters it again, and where others are
                                assigned too a person is asked
-    paired   -       here      cancelled, erased or reassigned: take it out of the calendar, its last edit saved first
-    any      -       -         bury
-    leaving  here    -         it was us who deleted it, and it is wanted again: enter it again
+    paired   -       here      cancelled or erased: take it out of the calendar, what was edited there is in the log;
+                               reassigned: what was edited there goes to the studio first
+    linked   -       -         bury; none or gone: take out what stands in an earlier calendar of this user
+    leaving  here    -         it was us who deleted it, and it is wanted again: enter it again (look first)
     removed  here    -         wait for an edit in the studio, or for a person's answer
     removed  here    here      restored: paired as before
     gone     here    -         as none: the event is taken out of the bin, or its next generation is entered
     gone     here    here      as none
     gone     -       here      restored from the bin: reinstate, if it was the calendar that cancelled it
 
+    Two-way off: an event deleted there is entered again, and nothing that was edited there comes in.
+    Somebody else's event is never deleted or changed: the pair stands, whatever the studio does.
     Before all: what does not fit is parked, and an event that is merely not to be found is verified first.
     After all: the guard holds deletions of an unusual number (`guard.py`); a held one waits for a person's word.
 
@@ -67,7 +71,7 @@ def _decided(  # noqa: C901 - the table, one line a case: any split of it would 
         case Link(state="gone"), None, Seen():
             return outcomes.found_again(item, link, there, rules)
         case None | Link(state="gone"), None, None:
-            return Operation(item=item, reason=Reason.GONE_ON_BOTH)
+            return outcomes.nowhere(item)
         case Link(state="leaving") | Link(etag=""), Content(), Seen() if item.event is None:
             return outcomes.look_first(item)
         case Link(), Content(), Seen():

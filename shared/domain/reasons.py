@@ -74,8 +74,8 @@ class Reason(enum.StrEnum):
 _TEXT = {
     Reason.CREATED_IN_STUDIO: "New in the studio: entered into the calendar.",
     Reason.CHANGED_IN_STUDIO: "Changed in the studio: carried to the calendar.",
-    Reason.CANCELLED_IN_STUDIO: "Cancelled in the studio: removed from the calendar.",
-    Reason.LEFT_USER: "No longer assigned to this user: removed from this user's calendar.",
+    Reason.CANCELLED_IN_STUDIO: "Cancelled in the studio, so it is not in the calendar.",
+    Reason.LEFT_USER: "Not assigned to this user any more, so it is not in this user's calendar.",
     Reason.CREATED_IN_CALENDAR: "New in the calendar: entered into the studio as an unlinked appointment.",
     Reason.CHANGED_IN_CALENDAR: "Changed in the calendar: carried to the studio.",
     Reason.DELETED_IN_CALENDAR: "Deleted in the calendar: cancelled in the studio.",
@@ -96,44 +96,65 @@ _TEXT = {
     Reason.REMOVED_WHILE_UNREAD: (
         "Removed from the calendar while two-way was off: the appointment stays. Editing it enters it again."
     ),
-    Reason.HELD: "Unusually many deletions within a day: this one waits for a person's word in the inbox.",
-    Reason.NOT_FOUND: "The calendar does not show it just now: nothing is concluded from that before it is verified.",
-    Reason.ANOTHERS: (
-        "Organised by somebody else, or a note of absence: changes come in from the calendar, none goes out."
+    Reason.HELD: (
+        "Unusually many deletions within a day: this one waits until somebody approves or declines it. See the "
+        "question in the studio's inbox."
     ),
-    Reason.EVENT_TYPE: "Birthdays, focus time, working places and entries made from mails do not sync.",
+    Reason.NOT_FOUND: (
+        "Google does not show it at the moment. It is checked again before anything is changed; nothing needs to be "
+        "done."
+    ),
+    Reason.ANOTHERS: (
+        "Somebody else organises it, or it is an out-of-office entry: we never change or delete it. What is changed in "
+        "the studio stays in the studio."
+    ),
+    Reason.EVENT_TYPE: (
+        "Birthdays, focus time, working locations and entries that Gmail made from e-mails do not sync."
+    ),
     Reason.TENTATIVE: "Tentative, or not answered yet: it comes in when confirmed, or if tentative ones are included.",
     Reason.DECLINED: "The invitation was declined: accept it, and it comes in.",
-    Reason.ONE_WAY: "Two-way is off for this user, so the calendar is not read: turn it on, or enter it in the studio.",
+    Reason.ONE_WAY: (
+        "Two-way is off for this user, so what is entered or changed in the calendar does not reach the studio. "
+        "Turning it on takes in later changes only; tick “populate studio” for what is there now."
+    ),
     Reason.IN_EARLIER_CALENDAR: (
-        "It stands in the calendar that this user synced with before. Editing it moves it to the present one."
+        "It stands in the calendar that this user synced with before. Edit it, or tick “populate calendar”, and it "
+        "moves to the present one."
     ),
     Reason.NOT_ASSIGNED: "This user is not assigned to it: assign the user, and it is entered.",
     Reason.OTHER_ENTRY: "Another entry of this calendar stands for the same appointment: edit that one.",
     Reason.GONE_ON_BOTH: "Gone on both sides.",
     Reason.ENDED_BEFORE_WINDOW: "It ended before the time that is synced. Populate again to take in older entries.",
     Reason.UNCHANGED_SINCE_CONNECTED: (
-        "It has not changed since the calendar was connected. Tick “populate” to take in what was there before."
+        "It has not changed since this direction began to sync. Edit it, or tick “populate”, and it is taken over."
     ),
     Reason.NO_SUCH_APPOINTMENT: "The studio has no such appointment (any more): look up its id.",
     Reason.NO_SUCH_ENTRY: "The calendar has no such entry (any more): look up its id, and whose calendar it is in.",
     Reason.WAITING: "The next run carries it over: nothing needs to be done.",
-    Reason.INVALID: "A field does not fit the contract: correct it, and it syncs.",
-    Reason.REPEATING: "Repeating entries do not sync yet.",
+    Reason.INVALID: "A field or setting holds something that cannot be synced: correct it, and it goes on.",
+    Reason.REPEATING: "Repeating entries do not sync yet. Enter single ones until then.",
     Reason.REFUSED_BY_PROVIDER: "The calendar refused it: change it, and it is tried again.",
-    Reason.UNEXPECTED: "Something unexpected went wrong with this entry; our log has the details.",
+    Reason.UNEXPECTED: (
+        "Something unexpected went wrong with this entry. Change it, and it is tried again; if that does not help, "
+        "tell support."
+    ),
     Reason.NOT_CONNECTED: "This user has not connected a calendar yet: connect one in the user's settings.",
-    Reason.ACCESS_LOST: "Google no longer lets us in: connect the account again.",
+    Reason.ACCESS_LOST: "Google no longer gives us access to this account: connect it again.",
     Reason.FORBIDDEN: "The account may not change this calendar: choose another one, or ask its owner for access.",
     Reason.CALENDAR_GONE: "The calendar is not there any more: choose another one.",
     Reason.STUDIO_GONE: "The studio does not exist any more.",
     Reason.USER_GONE: "The user does not exist any more.",
-    Reason.EDITION: "The studio's edition does not include the sync: it needs standard, professional or enterprise.",
-    Reason.STUDIO_OFF: "The sync is turned off for the whole studio.",
-    Reason.USER_OFF: "The sync is turned off for this user.",
-    Reason.SWITCHED: "The user syncs with another calendar now; this one rests.",
+    Reason.EDITION: (
+        "The studio's edition does not include the sync: it needs standard, professional or enterprise. Ask your "
+        "administrator to upgrade."
+    ),
+    Reason.STUDIO_OFF: "The sync is turned off for the whole studio. An administrator can turn it on.",
+    Reason.USER_OFF: "The sync is turned off for this user. Turn it on in the user's settings.",
+    Reason.SWITCHED: "The user has chosen another calendar; the earlier one is no longer kept in step.",
     Reason.CALENDAR_TAKEN: (
         "The chosen calendar is kept in step for another user already, and would be doubled: choose one of your own."
     ),
-    Reason.NOT_SCHEDULABLE: "Only users who can be scheduled sync; rooms and other resources never do.",
+    Reason.NOT_SCHEDULABLE: (
+        "Only users who can be scheduled sync; rooms and other resources never do. Mark the user as schedulable."
+    ),
 }

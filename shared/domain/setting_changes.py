@@ -214,11 +214,15 @@ TABLE: tuple[Row, ...] = (
         change="changed",
         events=(
             "What was synced stays where it is. New and edited appointments enter the new calendar; the old copy of "
-            "an edited one is taken out of the old calendar. Coming back finds the old pairs."
+            "an edited one is taken out of the old calendar, and so is what is cancelled or reassigned later. Coming "
+            "back finds the old pairs. Left out or null keeps the present calendar."
         ),
         channel="The old calendar's is ended; the new one gets its own where two-way appointments are on.",
         outbox="Collects for the new calendar from then on.",
-        state=f"The new calendar has a connection of its own, connected. The old one rests: “{Reason.SWITCHED.text}”",
+        state=(
+            f"The new calendar has a connection of its own, connected. The old one rests: “{Reason.SWITCHED.text}” A "
+            "calendar that cannot be used pauses the user (`forbidden`, `calendar_taken`)."
+        ),
         run=True,
     ),
     _ticked("sync.populate_calendar", "calendar"),
@@ -289,7 +293,10 @@ TABLE: tuple[Row, ...] = (
         document="user",
         setting="sync.private_details",
         change="turned off",
-        events="Private entries that came from the calendar become “Busy” again in the studio.",
+        events=(
+            "Private entries that came from the calendar become “Busy” again in the studio; what the studio wrote into "
+            "their title, text and place goes as well."
+        ),
         state="Stays connected. The calendar is listed in full once.",
         run=True,
     ),
@@ -298,7 +305,7 @@ TABLE: tuple[Row, ...] = (
         setting="sync.approved_hold",
         change="changed",
         events="Exactly the deletions that were listed under this hold are carried out, each verified anew.",
-        outbox="Has each of them, until it is done.",
+        outbox="Lists each of them until it is carried out.",
         run=True,
     ),
     Row(
@@ -307,9 +314,9 @@ TABLE: tuple[Row, ...] = (
         change="changed",
         events=(
             "The deletions that were listed under this hold are put back: entered into the calendar again, or the "
-            "studio's cancellation undone."
+            "studio's cancellation undone; erased ones come back as unlinked appointments, without client."
         ),
-        outbox="Has each of them, until it is done.",
+        outbox="Lists each of them until it is carried out.",
         run=True,
     ),
 )

@@ -4,7 +4,7 @@ Defaults are the contract's: a document that says nothing about a setting has th
 """
 
 import datetime as dt
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import msgspec
 
@@ -36,7 +36,7 @@ class Studio(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class UserSync(msgspec.Struct, frozen=True, kw_only=True):
-    """``sync`` of a user: what this person chose."""
+    """``sync`` of a user: what this person chose. A hold id that is no text answers nothing, and stops nothing."""
 
     enabled: bool = False
     calendar_id: str | None = None
@@ -51,14 +51,14 @@ class UserSync(msgspec.Struct, frozen=True, kw_only=True):
     email: str | None = None
     requested_at: dt.datetime | None = None
     private_details: bool = False
-    approved_hold: str | None = None
-    declined_hold: str | None = None
+    approved_hold: Any = None
+    declined_hold: Any = None
 
 
 class UserConnection(msgspec.Struct, frozen=True, kw_only=True):
     """``connection`` of a user, written by the backend: which connection is the active one, and how it is."""
 
-    id: str
+    id: str = ""
     state: str = "connected"
     reason: str | None = None
 

@@ -20,6 +20,10 @@ CALENDAR_SCOPES = (
 SCOPES = ("openid", "email", *CALENDAR_SCOPES)
 
 
+# So much of what waits in an outbox goes over to the next calendar: more than anybody can have left undone.
+PENDING = 5_000
+
+
 class ConnectRefusedError(Exception):
     """A connection that cannot be made; the message tells the person what to do."""
 
@@ -90,7 +94,7 @@ def connect(
         )
     secrets.put(secret, grant.refresh_token)
     connection_id, earlier = _activate(
-        studio_id, user_id, grant.account_id, chosen, studio, store=store, tasks=tasks, clock=clock
+        studio_id, user_id, grant.account_id, chosen, studio, _active(user), store=store, tasks=tasks, clock=clock
     )
     for other in earlier:
         wish(other, store, tasks, clock)  # To find out that the user syncs with another calendar now, and to rest.
@@ -123,6 +127,7 @@ def switch_calendar(run: Run, studio: Studio, calendar_id: str) -> None:
         connection.account_id,
         chosen,
         studio,
+        run.connection_id,
         store=ports.store,
         tasks=ports.tasks,
         clock=ports.clock,
@@ -135,14 +140,23 @@ def _activate(
     account_id: str,
     chosen: CalendarChoice,
     studio: Studio,
+    active: str | None,
     *,
     store: Store,
     tasks: Tasks,
     clock: Clock,
 ) -> tuple[str, tuple[str, ...]]:
-    """Make the connection, or find the one of an earlier time with its pairs; gives its id, and those of the others."""
+    """Make the connection, or find the one of an earlier time with its pairs; gives its id, and those of the others.
+
+    What the studio changed and the connection that was `active` so far has not carried out is for this one to do.
+    """
     now = clock.now()
     connection_id = identity.connection(studio_id, user_id, "google", account_id, chosen.id)
+    changed_since = now
+    if active not in {None, connection_id}:
+        pending = [one for one in store.outbox(str(active), PENDING) if one.value.changed_at is not None]
+        store.put_outbox([(connection_id, one.id, one.value) for one in pending])
+        changed_since = min([now, *(one.value.at for one in pending)])
     earlier = tuple(sorted(store.connections_of_user(studio_id, user_id).keys() - {connection_id}))
     connection = Connection(
         studio_id=studio_id,
@@ -150,15 +164,22 @@ def _activate(
         account_id=account_id,
         calendar_id=chosen.id,
         calendar_time_zone=chosen.time_zone or None,
-        since=now,
+        since=changed_since,
+        read_since=now,
         window_from=now - dt.timedelta(days=studio.sync.past_days),
         next_sync_at=now,
         earlier=earlier,
-        active_since=now,
+        active_since=None if active == connection_id else changed_since,
     )
     store.save_connection(connection_id, connection)
     tasks.enqueue([sync_task(connection_id, now)])
     return connection_id, earlier
+
+
+def _active(user: User) -> str | None:
+    """The connection that a user syncs with so far."""
+    known = None if user.connection is None else user.connection.id
+    return known if identity.usable(known) else None
 
 
 _BOXES = {

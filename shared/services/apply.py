@@ -196,11 +196,12 @@ class Applier:
         self._decide_afresh(again, rounds)
 
     def _without_old_copies(self, operations: Sequence[Operation]) -> list[Operation]:
-        """Take the old copies of what is paired here now out of earlier calendars; what must wait is left."""
-        moving = [op for op in operations if op.item.elsewhere and op.link is not None and op.link.state == "paired"]
+        """Take old copies out of earlier calendars, of what moves here or is wanted no more; what must wait is left."""
+        moving = [op for op in operations if op.moves]
         if not moving:
             return list(operations)
-        stuck = remove_old_copies(self.run, [operation.item.appointment_id for operation in moving])
+        gone = [op.item.appointment_id for op in moving if op.reason is Reason.CANCELLED_IN_STUDIO]
+        stuck = remove_old_copies(self.run, [op.item.appointment_id for op in moving], cancelled=gone)
         why = Unavailable("an earlier calendar does not answer")
         self.unfinished += [Unfinished(op.item, why) for op in moving if op.item.appointment_id in stuck]
         return [op for op in operations if op not in moving or op.item.appointment_id not in stuck]

@@ -217,7 +217,7 @@ def _appointment_of(event: Event, link: Link | None, studio_id: str) -> str | No
         return link.appointment_id
     if event.appointment_id is not None:
         return event.appointment_id
-    if event.deleted or event.missing:
+    if event.deleted or event.missing or not event.ical_uid:
         return None
     return identity.imported_appointment(studio_id, event.ical_uid, event.original_start)
 

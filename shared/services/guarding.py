@@ -13,9 +13,10 @@ import msgspec
 
 from shared.domain import guard, identity
 from shared.domain.connection import OutboxEntry
+from shared.domain.content import digest
 from shared.domain.event import Delete
 from shared.domain.inbox import InboxItem
-from shared.domain.link import Held, Link
+from shared.domain.link import Held, Link, revived
 from shared.domain.operation import CancelAppointment, Operation
 from shared.domain.reasons import Reason
 from shared.domain.settings import UserSync
@@ -26,11 +27,12 @@ Side = Literal["studio", "calendar"]
 
 
 class _Question(msgspec.Struct, frozen=True, kw_only=True):
-    """A question that is open: since when, and what is held of what it lists."""
+    """A question that is open: since when, and what is held of what it lists. `lost`: its document is not there."""
 
     hold_id: str
     asked_at: dt.datetime
     appointment_ids: tuple[str, ...]
+    lost: bool
 
 
 class Guard:
@@ -46,14 +48,14 @@ class Guard:
         counted = [one for one in operations if self._counts(one)]
         if not counted:
             return list(operations)
-        run, now = self._run, self._run.ports.clock.now()
+        now = self._run.ports.clock.now()
         question = self._open_question()
         if not (question is not None and question.asked_at > now - guard.TRAILING) and self._few(counted, now):
             ids = {one.item.appointment_id for one in counted}
             self._passed |= ids
             self._uncounted |= ids
             return list(operations)
-        hold_id = self._ask(counted, question, run.ports.store.upcoming_pairs(run.connection_id, now), now)
+        hold_id = self._ask(counted, question, self._upcoming(counted, now), now)
         held = {id(one) for one in counted}
         return [_held(one, hold_id, now) if id(one) in held else one for one in operations]
 
@@ -62,25 +64,42 @@ class Guard:
         before = guard.count(run.connection.taken, now) + len(self._uncounted)
         if guard.lets_through(len(counted), before, 0):
             return True
-        return guard.lets_through(len(counted), before, run.ports.store.upcoming_pairs(run.connection_id, now))
+        return guard.lets_through(len(counted), before, self._upcoming(counted, now))
+
+    def _upcoming(self, counted: Sequence[Operation], now: dt.datetime) -> int:
+        """How many pairs are to come, with those that nobody recorded."""
+        unrecorded = [pair for one in counted if (pair := _pair(one)) is not one.item.link]
+        known = self._run.ports.store.upcoming_pairs(self._run.connection_id, now)
+        return known + sum(pair.ends_at is not None and pair.ends_at > now for pair in unrecorded)
 
     def _open_question(self) -> "_Question | None":
         """The question that nobody has answered yet, with what is still held of what it lists.
 
-        What is held counts like what was let through: whatever follows within a day of the question joins it.
+        What is held counts like what was let through: whatever follows within a day of the question joins it. Where
+        its document is lost or spoilt, the links tell what is held.
         """
         run, store = self._run, self._run.ports.store
         hold_id = run.connection.hold
-        known = None if hold_id is None else store.inbox(run.connection.studio_id, [hold_id]).get(hold_id)
-        if hold_id is None or known is None or known.status != "open" or known.created_at is None:
+        if hold_id is None:
             return None
-        links = store.links(run.connection_id, _listed(known))
-        held = tuple(one for one in _listed(known) if one in links and links[one].held is not None)
-        if held:
-            return _Question(hold_id=hold_id, asked_at=known.created_at, appointment_ids=held)
+        known = store.inbox(run.connection.studio_id, [hold_id]).get(hold_id)
+        if known is not None and known.status != "open":
+            return None
+        ids = listed(known, run.connection_id)
+        links = store.all_links(run.connection_id) if ids is None else store.links(run.connection_id, ids)
+        held = {one: links[one].held for one in (ids or links) if one in links}
+        since = [mark.at for mark in held.values() if mark is not None]
+        if since:
+            return _Question(
+                hold_id=hold_id,
+                asked_at=min(since) if known is None or known.created_at is None else known.created_at,
+                appointment_ids=tuple(one for one, mark in held.items() if mark is not None),
+                lost=known is None,
+            )
         run.know(hold=None)
         run.note(hold=None)
-        run.settle([Step(Settlement(inbox=(self._write(hold_id, {"status": "gone"}),)))])
+        gone = () if known is None else (self._write(hold_id, {"status": "gone"}),)
+        run.settle([Step(Settlement(inbox=gone))])
         return None
 
     def carries_out(self, operations: Iterable[Operation]) -> None:
@@ -99,8 +118,8 @@ class Guard:
         this = operation.item
         if not operation.takes_away or this.verdict == "approved" or this.appointment_id in self._passed:
             return False
-        # An unrecorded entry of ours was never a pair, and one that is leaving was let through by a run that died.
-        return this.link is not None and this.link.state == "paired"
+        # One that is leaving was let through by a run that died.
+        return this.link is None or this.link.state != "leaving"
 
     def _ask(self, held: Sequence[Operation], before: "_Question | None", upcoming: int, now: dt.datetime) -> str:
         """One question for all that is held now, in place of one that is still open. Stored before the links are."""
@@ -116,7 +135,7 @@ class Guard:
             created_at=now if before is None else before.asked_at,
         )
         writes = [self._write(hold_id, msgspec.to_builtins(question, builtin_types=(dt.datetime,)))]
-        if before is not None:
+        if before is not None and not before.lost:
             writes.append(self._write(before.hold_id, {"status": "gone"}))
         run.know(hold=hold_id)
         run.note(hold=hold_id)
@@ -130,36 +149,40 @@ class Guard:
 def take_answers(run: Run, settings: UserSync) -> None:
     """Enter what a person approved or declined into the outbox, once for each hold id; this run finds it there."""
     known = run.connection.answered
-    answers: tuple[tuple[Literal["declined", "approved"], str | None, str | None], ...] = (
+    answers: tuple[tuple[Literal["declined", "approved"], Any, str | None], ...] = (
         ("declined", settings.declined_hold, known.declined),
         ("approved", settings.approved_hold, known.approved),
     )
     for verdict, hold_id, seen_before in answers:
-        if hold_id is None or hold_id == seen_before:
+        if not isinstance(hold_id, str) or hold_id == seen_before:
             continue
-        inbox = _carry_out(run, verdict, hold_id) if identity.usable(hold_id) else ()
+        inbox, left = _carry_out(run, verdict, hold_id) if identity.usable(hold_id) else ((), False)
         answered = msgspec.structs.replace(run.connection.answered, **{verdict: hold_id})
         run.know(answered=answered)
         run.note(**{f"answered.{verdict}": hold_id})
-        if hold_id == run.connection.hold:
+        if hold_id == run.connection.hold and not left:
             run.know(hold=None)
             run.note(hold=None)
         run.settle([Step(Settlement(inbox=inbox))])
 
 
-def _carry_out(run: Run, verdict: Literal["approved", "declined"], hold_id: str) -> tuple[InboxWrite, ...]:
-    """Only what the question listed, as far as it is still held."""
+def _carry_out(run: Run, verdict: Literal["approved", "declined"], hold_id: str) -> tuple[tuple[InboxWrite, ...], bool]:
+    """Only what the question listed, as far as it is still held. Gives what to write into the inbox, and whether
+    anything stays held that a lost question may have listed: the next question lists it.
+    """
     store, connection = run.ports.store, run.connection
     question = store.inbox(connection.studio_id, [hold_id]).get(hold_id)
-    if question is None or question.kind != "held" or question.refs.get("connection_id") != run.connection_id:
-        return ()
-    if question.status == "answered":
-        return ()
-    links = store.links(run.connection_id, _listed(question))
-    held = [link for link in links.values() if link.held is not None]
+    if question is not None and question.status == "answered":
+        return (), False
+    ids = listed(question, run.connection_id)
+    links = store.all_links(run.connection_id) if ids is None else store.links(run.connection_id, ids)
+    held = [link for link in links.values() if concerns(hold_id, ids, link)]
+    left = ids is None and any(link.held is not None and link.held.id != hold_id for link in links.values())
     entries = [one for place, link in enumerate(held) for one in _entries(link, verdict, run.started_at, place)]
     store.put_outbox([(run.connection_id, item_id, entry) for item_id, entry in entries])
-    return (InboxWrite(studio_id=connection.studio_id, item_id=hold_id, fields={"status": "answered"}),)
+    if question is None or (ids is None and not held):
+        return (), left
+    return (InboxWrite(studio_id=connection.studio_id, item_id=hold_id, fields={"status": "answered"}),), left
 
 
 def _entries(
@@ -174,25 +197,49 @@ def _entries(
     word = OutboxEntry(
         appointment_id=link.appointment_id, event_id=link.event_id if in_calendar else None, at=at, cause=verdict
     )
-    yield f"hold:{link.appointment_id}", word
+    yield word_entry(link.appointment_id), word
     if not in_calendar:
         event = OutboxEntry(appointment_id=link.appointment_id, event_id=link.event_id, at=at, cause="left")
         yield f"event:{link.event_id}", event
 
 
-def _listed(question: InboxItem) -> list[str]:
-    """The appointments that a question is about, as far as nobody has spoilt the list."""
+def word_entry(appointment_id: str) -> str:
+    """Id of the outbox entry with a person's word on a held deletion."""
+    entry_id = f"hold:{appointment_id}"
+    return entry_id if identity.usable(entry_id) else f"hold:{digest('hold', appointment_id)}"
+
+
+def listed(question: InboxItem | None, connection_id: str) -> list[str] | None:
+    """The appointments that a question of this connection is about; None where it is lost, or its list spoilt."""
+    if question is None or question.kind != "held" or question.refs.get("connection_id") != connection_id:
+        return None
     ids = question.refs.get("appointment_ids")
-    return [one for one in ids if identity.usable(one)] if isinstance(ids, list) else []
+    return [one for one in ids if identity.usable(one)] or None if isinstance(ids, list) else None
+
+
+def concerns(hold_id: str, ids: list[str] | None, link: Link) -> bool:
+    """Whether an answer to this hold is about the pair: `ids` are what its question lists, None if nobody knows."""
+    if link.held is None:
+        return False
+    return link.held.id == hold_id if ids is None else link.appointment_id in ids
+
+
+def _pair(operation: Operation) -> Link:
+    """The pair that a deletion takes apart; one that is not recorded as such is what would have been buried."""
+    link = operation.item.link
+    if link is not None and link.state == "paired":
+        return link
+    assert operation.link is not None  # noqa: S101 - whatever takes away leaves a tombstone
+    return revived(operation.link)
 
 
 def _held(operation: Operation, hold_id: str, now: dt.datetime) -> Operation:
-    link = operation.item.link
-    assert link is not None  # noqa: S101 - only pairs are counted
     etag = operation.calendar.etag if isinstance(operation.calendar, Delete) else ""
     held = Held(id=hold_id, side=_side(operation), etag=etag, at=now)
-    marked = msgspec.structs.replace(link, held=held)
-    return Operation(item=operation.item, reason=Reason.HELD, link=marked)
+    marked = msgspec.structs.replace(_pair(operation), held=held)
+    # What is held moves nowhere: a copy in an earlier calendar stays as well.
+    item = msgspec.structs.replace(operation.item, elsewhere=False)
+    return Operation(item=item, reason=Reason.HELD, link=marked)
 
 
 def _side(operation: Operation) -> Side:
@@ -207,7 +254,7 @@ def _text(held: Sequence[Operation], earlier: int, upcoming: int, now: dt.dateti
         ("calendar", "Entries deleted in the calendar would cancel {} in the studio."),
         ("studio", "Appointments cancelled or deleted in the studio would take {} out of the calendar."),
     ):
-        ends = [one.item.link.ends_at for one in held if _side(one) == side and one.item.link is not None]
+        ends = [_pair(one).ends_at for one in held if _side(one) == side]
         if ends:
             ahead = sum(end is not None and end > now for end in ends)
             past = len(ends) - ahead

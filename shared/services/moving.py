@@ -9,6 +9,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from shared.domain import guard
 from shared.domain.connection import Connection
 from shared.domain.errors import Retry, Stale, Stop
 from shared.domain.event import Delete, Event
@@ -19,12 +20,17 @@ from shared.services.run import Run
 log = logging.getLogger(__name__)
 
 
-def remove_old_copies(run: Run, appointment_ids: Sequence[str]) -> set[str]:
+def remove_old_copies(run: Run, appointment_ids: Sequence[str], *, cancelled: Sequence[str] = ()) -> set[str]:
     """Take appointments out of the user's earlier calendars; gives those that must wait until one of these answers.
 
     A copy stays where access is lost, where the event is somebody else's, and where a person has edited it since: what
-    was written there last is nowhere else.
+    was written there last is nowhere else. So do those of unusually many `cancelled` ones: nobody can be asked about a
+    calendar that is not kept in step any more.
     """
+    if not guard.lets_through(len(cancelled), 0, _upcoming(run)):
+        extra = {"connection": run.connection_id, "run": run.id, "number": len(cancelled)}
+        log.warning("old copies stay: unusually many were cancelled at once", extra=extra)
+        appointment_ids = [one for one in appointment_ids if one not in cancelled]
     stuck: set[str] = set()
     for earlier in run.connection.earlier:
         stored = run.ports.store.connection(earlier)
@@ -42,6 +48,12 @@ def remove_old_copies(run: Run, appointment_ids: Sequence[str]) -> set[str]:
         except Retry:
             stuck.update(link.appointment_id for link in links)
     return stuck
+
+
+def _upcoming(run: Run) -> int:
+    """The pairs to come in all calendars of this user, the earlier ones too."""
+    calendars = (run.connection_id, *run.connection.earlier)
+    return sum(run.ports.store.upcoming_pairs(one, run.ports.clock.now()) for one in calendars)
 
 
 def _remove(run: Run, earlier: str, stored: Stored[Connection], links: Sequence[Link]) -> set[str]:

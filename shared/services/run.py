@@ -174,9 +174,9 @@ class Run:
         """
         state = _STATES.get(reason, "paused")
         fields = {"state": state, "state_reason": reason.value}
-        shown = {"connection.state": state, "connection.reason": reason.value}
+        shown = {"connection": {"id": self.connection_id, "state": state, "reason": reason.value}}
         unchanged = self.connection.state == state and self.connection.state_reason == reason
-        nobody = reason in {Reason.USER_GONE, Reason.SWITCHED}
+        nobody = reason in {Reason.USER_GONE, Reason.SWITCHED, Reason.NOT_CONNECTED}
         again = self.ports.clock.now() + LOOK_AGAIN if reason in _SETTINGS else None
         self.release(fields, again, user_fields=None if unchanged or nobody else shown)
 

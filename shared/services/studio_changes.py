@@ -5,10 +5,10 @@ import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from shared.domain import contract, identity
+from shared.domain import identity
 from shared.domain.connection import OutboxEntry
-from shared.domain.errors import Park, Unavailable
-from shared.domain.inbox import PUT_BACK, TAKE_OFF, InboxItem
+from shared.domain.errors import Unavailable
+from shared.domain.inbox import PUT_BACK, TAKE_OFF, read_item
 from shared.domain.setting_changes import wants_run
 from shared.domain.studio_change import appointment_change
 from shared.ports import Clock, Store, Tasks
@@ -91,7 +91,9 @@ def inbox_written(
         return 0
     connection_id, appointment_id = refs.get("connection_id"), refs.get("appointment_id")
     entry_id = f"answer:{appointment_id}"
-    if not all(identity.usable(one) for one in (connection_id, appointment_id, entry_id)):
+    usable = all(identity.usable(one) for one in (connection_id, appointment_id, entry_id))
+    connection = store.connection(str(connection_id)) if usable else None
+    if connection is None or connection.value.studio_id != studio_id:
         log.warning("an answer to a question about nothing", extra={"studio": studio_id, "item": item_id})
         return 0
     entry = OutboxEntry(appointment_id=appointment_id, at=clock.now(), cause="answered")
@@ -101,15 +103,15 @@ def inbox_written(
 
 
 def _answered(before: Document, after: Document) -> Mapping[str, Any] | None:
-    """What the question is about, if an open one was just answered. One that nobody asked before is none of ours."""
+    """What the question was about before this, if an open one was just answered. One that nobody asked before is none
+    of ours.
+    """
     if before is None or after is None or before.get("answer") == after.get("answer"):
         return None
-    try:
-        item = contract.read(after, InboxItem)
-    except Park:
+    asked, item = read_item(before), read_item(after)
+    if asked is None or item is None or asked.kind != "removed_from_calendar" or item.status != "open":
         return None
-    answered = item.answer in {TAKE_OFF, PUT_BACK}
-    return item.refs if answered and item.kind == "removed_from_calendar" and item.status == "open" else None
+    return asked.refs if item.answer in {TAKE_OFF, PUT_BACK} else None
 
 
 def _wish_each(connection_ids: Iterable[str], store: Store, tasks: Tasks, clock: Clock) -> int:

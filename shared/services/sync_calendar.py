@@ -72,16 +72,17 @@ def sync_calendar(connection_id: str, ports: Ports, channel_key: bytes) -> Outco
 def _carried_out(run: Run, channel_key: bytes) -> Outcome:
     """The run, and what is left behind where it cannot go through. Raises `LeaseLost`."""
     try:
-        studio, user = _settings(run)
+        try:
+            studio, user = _settings(run)
+        except Park as park:
+            channels.end_channel(run, run.ports.calendars.open(run.connection_id, run.connection))
+            run.stop(park.reason)
+            return Outcome.STOPPED
         return _Sync(run, studio, user, channel_key).carry_out()
     except LeaseLost:
         raise
     except Stop as stop:
         run.stop(stop.reason)
-        return Outcome.STOPPED
-    except Park as park:
-        channels.end_channel(run, run.ports.calendars.open(run.connection_id, run.connection))
-        run.stop(park.reason)
         return Outcome.STOPPED
     except Retry as retry:
         run.retry_later(retry)
@@ -101,11 +102,14 @@ def _settings(run: Run) -> tuple[Studio, User]:
     documents = run.ports.store.settings(run.connection.studio_id, run.connection.user_id)
     studio = None if documents[0] is None else contract.read(documents[0], Studio)
     user = None if documents[1] is None else contract.read(documents[1], User)
-    reason = why_not(studio, user)
-    if reason is Reason.STUDIO_GONE and user is None:
-        reason = Reason.USER_GONE  # Nobody is left to be told.
-    if reason is None and user is not None and user.connection is not None and user.connection.id != run.connection_id:
+    if user is None:
+        reason: Reason | None = Reason.USER_GONE
+    elif user.connection is not None and user.connection.id != run.connection_id:
         reason = Reason.SWITCHED
+    elif user.connection is None and run.connection.state != "connected":
+        reason = Reason.NOT_CONNECTED  # Made anew: consent was given by the one before.
+    else:
+        reason = why_not(studio, user)
     if reason is None and studio is not None and user is not None:
         chosen = user.sync.calendar_id
         if chosen is not None and chosen != run.connection.calendar_id:
@@ -278,7 +282,8 @@ class _Sync:
         user_fields = dict(user_fields or {})
         if run.connection.state != "connected":
             fields |= {"state": "connected", "state_reason": None}
-            user_fields |= {"connection.state": "connected", "connection.reason": None}
+        if run.connection.state != "connected" or self.user.connection is None:
+            user_fields["connection"] = {"id": run.connection_id, "state": "connected", "reason": None}
         if applier is not None and unfinished:
             if applier.doubt and self.two_way and "listed_at" not in fields:
                 # Only a full listing, and then the event itself, can tell whether it is gone.

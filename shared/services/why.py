@@ -6,6 +6,7 @@ is the plan's own word, so it cannot contradict what happens then. Nothing is wr
 
 import datetime as dt
 from collections.abc import Sequence
+from typing import Any
 
 import msgspec
 
@@ -21,7 +22,7 @@ from shared.domain.reasons import Reason
 from shared.domain.settings import Studio, User, why_not
 from shared.domain.visibility import seen
 from shared.ports import Calendar, Calendars, Clock, Document, Store, Stored
-from shared.services import reading
+from shared.services import guarding, reading
 from shared.services.apply import MANY_TRIES
 from shared.services.gather import colleagues_pairs, events_by_appointment, gather, matched, notes
 from shared.services.gather import item as item_of
@@ -211,9 +212,8 @@ class _Inquiry:
         nothing = Why(reason=Reason.NO_SUCH_ENTRY, event_id=event_id)
         if not event_id or not identity.usable(f"event:{event_id}"):
             return nothing
-        try:
-            event = self.calendar.get([event_id])[0]
-        except Park:
+        event = self.calendar.get([event_id])[0]
+        if event.unfit is Reason.REFUSED_BY_PROVIDER and not self._store.links_of_events(self._id, [event_id]):
             return nothing  # Google takes it for no id at all.
         appointment_id = self._appointment_of(event)
         if appointment_id is None:
@@ -269,7 +269,7 @@ class _Inquiry:
 
     def _entries(self, appointment_id: str, event: Event | None) -> list[OutboxEntry]:
         """What the outbox says of the item; and the answer to a question about it that no run has seen yet."""
-        ids = [appointment_id, f"answer:{appointment_id}", f"hold:{appointment_id}"]
+        ids = [appointment_id, f"answer:{appointment_id}", guarding.word_entry(appointment_id)]
         if event is not None:
             ids.append(f"event:{event.id}")
         found = [self._store.outbox_entry(self._id, one) for one in ids if identity.usable(one)]
@@ -278,18 +278,19 @@ class _Inquiry:
     def _answers(self, appointment_id: str, event: Event | None) -> list[OutboxEntry]:
         """As `guarding.take_answers` enters them, once a run finds them in the user's settings."""
         sync, known = self._user.sync, self._connection.answered
-        given: tuple[tuple[Cause, str | None, str | None], ...] = (
+        given: tuple[tuple[Cause, Any, str | None], ...] = (
             ("declined", sync.declined_hold, known.declined),
             ("approved", sync.approved_hold, known.approved),
         )
         entries = []
         for cause, hold_id, seen_before in given:
-            if hold_id is None or hold_id == seen_before or not identity.usable(hold_id):
+            if not isinstance(hold_id, str) or hold_id == seen_before or not identity.usable(hold_id):
                 continue
             question = self._store.inbox(self._connection.studio_id, [hold_id]).get(hold_id)
-            if question is None or question.status == "answered" or question.refs.get("connection_id") != self._id:
+            if question is not None and question.status == "answered":
                 continue
-            if appointment_id in question.refs.get("appointment_ids", ()):
+            link = self.link(appointment_id)
+            if link is not None and guarding.concerns(hold_id, guarding.listed(question, self._id), link):
                 event_id = None if event is None else event.id
                 entry = OutboxEntry(appointment_id=appointment_id, event_id=event_id, at=self._now, cause=cause)
                 entries.append(entry)
@@ -404,7 +405,7 @@ class _Inquiry:
                 return Why(reason=Reason.REMOVED_WHILE_UNREAD)
             if event.content is None or seen(event, one, self._rules).content != link.calendar:
                 return Why(reason=Reason.ONE_WAY, detail="it was edited in the calendar, and that stays there")
-        return Why(reason=operation.reason, in_step=is_here(one, self._rules))
+        return Why(reason=operation.reason, in_step=is_here(one, self._rules) and not _kept_apart(operation))
 
     def _when(self, one: Item, event: Event | None, entries: Sequence[OutboxEntry]) -> dt.datetime | None:
         """When a run looks at it: the next one, if it has been told of a change; else when everything is compared."""
@@ -418,6 +419,14 @@ class _Inquiry:
         if updated is not None and updated >= reconciled - reading.OVERLAP:
             return max(next_run, reconciled + reading.BY_UPDATED_AT)
         return max(next_run, (connection.listed_at or connection.since) + reading.IN_FULL)
+
+
+def _kept_apart(operation: Operation) -> bool:
+    """Whether the sides differ for good: somebody else's event, and an edit that stays in the studio."""
+    link = operation.link or operation.item.link
+    if operation.reason is not Reason.ANOTHERS or link is None or link.studio is None or link.calendar is None:
+        return False
+    return bool(link.studio.differs(link.calendar))
 
 
 def _event_of(one: Item) -> str | None:

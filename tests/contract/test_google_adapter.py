@@ -240,6 +240,27 @@ def test_an_entry_that_is_missing_once_and_there_the_next_time_has_lost_nothing(
     assert content.title == "Walk"
 
 
+@pytest.mark.parametrize("others", [0, 1], ids=["alone", "in a batch"])
+def test_an_entry_that_google_refuses_to_show_is_unfit_and_stops_no_other(ann: Ann, others: int) -> None:
+    asked = [ann.types()["id"] for _ in range(1 + others)]
+    ann.google.fail_next("calendar.events.get", 400, "badRequest")
+    found = ann.calendar.get(asked)
+    assert [event.id for event in found] == asked
+    [refused] = [event for event in found if event.content is None]
+    assert refused == Event(id=refused.id, unfit=Reason.REFUSED_BY_PROVIDER, unfit_detail="400 badRequest")
+
+
+@pytest.mark.parametrize(("status", "reason"), [(400, "failedPrecondition"), (403, "dailyLimitExceeded")])
+def test_a_listing_that_is_refused_for_no_known_reason_may_pass(ann: Ann, status: int, reason: str) -> None:
+    cursor = ann.whole_listing().cursor
+    assert cursor is not None
+    ann.google.fail_next("calendar.events.list", status, reason, times=2)
+    with pytest.raises(Unavailable, match=f"{status} {reason}"):
+        ann.calendar.listing(LONG_AGO, None)
+    with pytest.raises(Unavailable):
+        ann.calendar.changes(cursor, None)
+
+
 def test_a_deletion_of_what_is_deleted_is_done(ann: Ann) -> None:
     entry = ann.types()
     ann.person.delete("primary", entry["id"])

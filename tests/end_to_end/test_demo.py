@@ -76,7 +76,7 @@ def test_the_demo_runs_its_whole_job_and_every_check_holds() -> None:
         "✓ Calendars that Google watches for us: 2",
         "✓ Pushes that came meanwhile: 0",
         "· 0 runs were started by the schedule",
-        "✓ Invited by an agency, nobody has accepted: appointments: 0",
+        "✓ Appointments from an invitation that nobody has accepted: 0",
         "✓ Appointments of what stands in both calendars: 1",
         "✓ Until somebody answers, it stays with: olena, marco",
         "✓ Answered, it stays with: olena",

@@ -380,7 +380,7 @@ def test_the_organizer_uninvites_a_colleague(world: World, host: Callable[[World
 
 
 def test_the_organizer_deletes_what_a_colleague_was_invited_to(world: World) -> None:
-    """Both are assigned: whoever deleted it is asked about, the guest gets an entry of his own, nothing is cancelled."""
+    """Both are assigned: the one who deleted it is asked about, the guest gets his own, nothing is cancelled."""
     event_id = typed(world)
     world.join("ben")
     world.sync("ben")

@@ -366,12 +366,12 @@ def test_however_a_hidden_entry_goes_its_text_is_in_no_log(doctor: tuple[World, 
         case "reassigned":
             world.edit(appointment_id, user_ids=["ben"])
         case "deleted":
-            world.edit(appointment_id, title="Edited here")
+            world.edit(appointment_id, **span(9))
     if deed in {"deleted", "both"}:
         world.person("ann").delete("primary", event_id)
     world.sync()
     assert hidden_in(world) == []
-    # Edited in the studio and deleted in the calendar, it comes back there as it was: the calendar is its owner's.
+    # Moved in the studio and deleted in the calendar, it comes back there with its text: the calendar is its owner's.
     assert world.titles("ann") == (["Oncologist"] if deed == "deleted" else [])
     assert world.titles("ben") == (["Busy"] if deed == "reassigned" else [])
 

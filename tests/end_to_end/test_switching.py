@@ -165,3 +165,78 @@ def test_a_calendar_that_another_user_syncs_with_is_refused_with_what_to_do(shoo
     shooting.sync("ann")
     shown = shooting.front_end.user("ann")["connection"]
     assert (shown["state"], shown["reason"]) == ("paused", "calendar_taken")
+
+
+# --- what the studio does with what stands in the calendar before ---------------------------------------------------
+
+
+@pytest.mark.parametrize("how", ["cancelled", "erased", "reassigned"])
+def test_what_is_wanted_no_more_is_taken_out_of_the_calendar_before(shooting: World, how: str) -> None:
+    second = second_calendar(shooting)
+    switch(shooting, second)
+    match how:
+        case "cancelled":
+            shooting.edit("a0", status="cancelled")
+        case "erased":
+            shooting.erase("a0")
+        case _:
+            shooting.edit("a0", user_ids=["ben"])
+    shooting.sync()
+    assert (titles(shooting, "primary"), titles(shooting, second)) == (["A1", "A2"], [])
+    shooting.cloud.google.clear_requests()
+    shooting.later(days=31)
+    shooting.sync()
+    assert not [one for one in shooting.cloud.google.requests if one.method_id == "calendar.events.delete"]
+
+
+def test_an_unusual_number_of_them_stays_as_nobody_can_be_asked(world: World) -> None:
+    for number in range(12):
+        world.book(f"a{number}", title=f"A{number}", user_ids=["ann"], **span(number + 1))
+    world.join("ann", populate_calendar=True)
+    world.sync()
+    switch(world, second_calendar(world))
+    for number in range(10):
+        world.edit(f"a{number}", status="cancelled")
+    world.sync()
+    assert len(titles(world, "primary")) == 12
+
+
+@pytest.mark.parametrize("how", ["booked", "edited", "cancelled"])
+def test_what_waits_at_the_moment_of_the_choice_is_carried_out_after_it(shooting: World, how: str) -> None:
+    second = second_calendar(shooting)
+    match how:
+        case "booked":
+            shooting.book("late", title="Late", user_ids=["ann"], **span(20))
+        case "edited":
+            shooting.edit("a0", title="A0 edited")
+        case _:
+            shooting.edit("a0", status="cancelled")
+    switch(shooting, second)
+    expected = {
+        "booked": (["A0", "A1", "A2"], ["Late"]),
+        "edited": (["A1", "A2"], ["A0 edited"]),
+        "cancelled": (["A1", "A2"], []),
+    }
+    assert (titles(shooting, "primary"), titles(shooting, second)) == expected[how]
+
+
+def test_booked_while_access_was_lost_it_enters_the_new_accounts_calendar(shooting: World) -> None:
+    shooting.cloud.google.accounts.refuse_tokens(shooting.emails["ann"])
+    shooting.restart()
+    shooting.wish("ann")
+    shooting.run("ann")
+    shooting.book("late", title="Late", user_ids=["ann"], **span(20))
+    shooting.emails["ann"] = "ann.new." + shooting.emails["ann"]
+    shooting.cloud.google.add_account(shooting.emails["ann"], "Ann", "Europe/Berlin")
+    shooting.connect("ann")
+    shooting.sync()
+    assert shooting.titles("ann") == ["Late"]
+
+
+def test_connecting_the_same_calendar_again_forgets_no_move_that_waits(shooting: World) -> None:
+    second = second_calendar(shooting)
+    switch(shooting, second)
+    shooting.edit("a0", title="A0 edited")
+    shooting.connect("ann")
+    shooting.sync()
+    assert titles(shooting, second) == ["A0 edited"]

@@ -73,7 +73,7 @@ def test_in_step_ends_with_0_and_says_where_it_is(terminal: Terminal, house: Wor
 def test_not_there_ends_with_1_and_says_why(terminal: Terminal) -> None:
     ended = terminal.why(*ANN, "--appointment", "odd")
     assert (ended.returncode, ended.stderr) == (1, "")
-    assert ended.stdout.startswith("invalid – A field does not fit the contract")
+    assert ended.stdout.startswith("invalid – A field or setting holds something that cannot be synced")
     assert "  field            end\n" in ended.stdout
 
 

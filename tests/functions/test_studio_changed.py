@@ -340,9 +340,9 @@ INBOX_WRITES: dict[str, tuple[dict[str, Any] | None, dict[str, Any] | None]] = {
     "a held deletion, answered in the settings": ({"kind": "held"}, {"kind": "held", "answer": "take_off"}),
     "an answer that is none": ({}, {"answer": "perhaps"}),
     "an answer that is no text": ({}, {"answer": ["take_off"]}),
-    "a question without refs": ({}, {"answer": "take_off", "refs": {}}),
-    "refs that are no map": ({}, {"answer": "take_off", "refs": "shoot"}),
-    "a kind that we do not know": ({}, {"answer": "take_off", "kind": "riddle"}),
+    "a question without refs": ({"refs": {}}, {"answer": "take_off", "refs": {}}),
+    "refs that are no map": ({"refs": "shoot"}, {"answer": "take_off", "refs": "shoot"}),
+    "a kind that we do not know": ({"kind": "riddle"}, {"answer": "take_off", "kind": "riddle"}),
     "an item that is erased": ({"answer": "take_off"}, None),
 }
 

@@ -35,6 +35,12 @@ def test_only_users_with_a_connection_have_one(connected: FirestoreStore, put: P
     assert connected.user_connections("s1", []) == {}
 
 
+@pytest.mark.parametrize("connection_id", ["", "a/b", ".", "__x__", 7, {"x": 1}], ids=str)
+def test_a_connection_of_an_impossible_id_is_none(connected: FirestoreStore, put: Put, connection_id: Any) -> None:
+    put({"studios/s1/users/u2": {"connection": {"id": connection_id}}})
+    assert connected.user_connections("s1", ["u1", "u2"]) == {"u1": "c1"}
+
+
 # --- the studio's documents -------------------------------------------------------------------------------------------
 
 
@@ -180,3 +186,14 @@ def test_questions_are_found_by_id_with_their_answers(store: FirestoreStore, put
 def test_an_answer_that_is_no_text_is_none(store: FirestoreStore, put: Put, answer: Any) -> None:
     put({"studios/s1/inbox/q1": {"kind": "held", "user_id": "u1", "text": "x", "answer": answer}})
     assert store.inbox("s1", ["q1"])["q1"].answer is None
+
+
+def test_a_question_is_read_field_by_field_as_front_ends_may_have_edited_any(store: FirestoreStore, put: Put) -> None:
+    odd = {"user_id": 7, "text": None, "refs": ["x"], "status": {"is": "done"}, "created_at": "today"}
+    put({"studios/s1/inbox/q1": {"kind": "held", **odd}, "studios/s1/inbox/q2": {"kind": "held", "status": "answered"}})
+    put({"studios/s1/inbox/q3": {"kind": "note"}, "studios/s1/inbox/q4": {"kind": ["held"]}, "studios/s1/inbox/q5": {}})
+    empty = InboxItem(kind="held", user_id="", text="")
+    assert store.inbox("s1", ["q1", "q2", "q3", "q4", "q5"]) == {
+        "q1": empty,
+        "q2": msgspec.structs.replace(empty, status="answered"),
+    }

@@ -99,9 +99,15 @@ def test_held_in_the_calendar_and_gone_from_the_studio_too_it_is_buried(studio: 
     assert deeds(decided(this)) == "bury"
 
 
-def test_a_mirror_enters_again_what_was_held() -> None:
-    this = item(link=IN_CALENDAR, appointment=holding(A), event=a_deleted_event())
-    assert deeds(decided(this, two_way=False)) == "restore, pair, more"
+@pytest.mark.parametrize("fields", [{"two_way": False}, {}], ids=["a mirror now", "read again"])
+def test_what_was_held_waits_for_its_answer_whatever_was_set_since(fields: Any) -> None:
+    unread = not fields
+    this = item(link=IN_CALENDAR, appointment=holding(A), event=a_deleted_event(), unread=unread)
+    assert (deeds(decided(this, **fields)), decided(this, **fields).reason) == ("nothing", Reason.HELD)
+    approved = msgspec.structs.replace(this, verdict="approved")
+    assert deeds(decided(approved, **fields)) == "cancel, bury"
+    declined = msgspec.structs.replace(this, verdict="declined")
+    assert deeds(decided(declined, **fields)) == "restore, pair, more"
 
 
 # --- cancelled or erased in the studio -------------------------------------------------------------------------------
@@ -161,9 +167,24 @@ def test_un_cancelled_with_an_edit_the_edit_goes_to_the_calendar() -> None:
     assert (deeds(operation), without_hold(operation.link)) == ("patch, pair", True)
 
 
-@pytest.mark.parametrize("verdict", [None, "approved", "declined"])
-def test_leaving_a_user_is_no_deletion_and_waits_for_nobody(verdict: Any) -> None:
+@pytest.mark.parametrize(
+    ("verdict", "done", "reason"),
+    [
+        (None, "nothing", Reason.HELD),
+        ("approved", "delete, bury", Reason.LEFT_USER),
+        ("declined", "join, pair, more", Reason.PUT_BACK),
+    ],
+)
+def test_made_again_for_a_colleague_it_still_waits_for_the_answer_about_this_user(
+    verdict: Any, done: str, reason: Reason
+) -> None:
+    """Erased, held for both, and declined by one of them: that must not take it from the other."""
     operation = decided(item(link=IN_STUDIO, appointment=REASSIGNED, event=an_event(holds=A), verdict=verdict))
+    assert (deeds(operation), operation.reason) == (done, reason)
+
+
+def test_leaving_a_user_is_no_deletion_and_waits_for_nobody() -> None:
+    operation = decided(item(link=a_link(A), appointment=REASSIGNED, event=an_event(holds=A)))
     assert (deeds(operation), operation.reason) == ("delete, bury", Reason.LEFT_USER)
 
 
