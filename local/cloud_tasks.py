@@ -132,11 +132,14 @@ class LocalCloudTasks:
             self._queues.clear()
             self._names_taken.clear()
 
-    def create_queue(self, project: str, location: str, name: str, **limits: Any) -> str:
-        """Makes the queue, or changes the limits (fields of `Limits`) of an existing one. Returns its full name."""
+    def create_queue(self, project: str, location: str, name: str, *, paused: bool = False, **limits: Any) -> str:
+        """Makes the queue, `paused` or not, or changes the limits (fields of `Limits`) of one that is there.
+
+        Returns its full name.
+        """
         full_name = f"projects/{project}/locations/{location}/queues/{name}"
         with self._changed:
-            self._put_queue(full_name, Limits(**limits))
+            self._put_queue(full_name, Limits(**limits), paused=paused)
         return full_name
 
     def wait_idle(self, timeout: float, horizon: float = 5.0) -> bool:
@@ -251,7 +254,8 @@ class LocalCloudTasks:
         message.http_request.http_method = message.http_request.http_method or tasks_v2.HttpMethod.POST
         due = message.schedule_time.timestamp() if "schedule_time" in message else now
         task = queue.tasks[message.name] = Task(message, max(due, now), now)
-        self._changed.notify_all()
+        if not queue.paused:  # Else it is nobody's turn, and waking all workers would be for nothing.
+            self._changed.notify_all()
         return task_message(task, request.response_view)
 
     def _delete_task(self, request: Any) -> empty_pb2.Empty:
@@ -290,11 +294,13 @@ class LocalCloudTasks:
             self._remove(queue, task)
         return queue_message(queue)
 
-    def _put_queue(self, name: str, limits: Limits) -> None:
+    def _put_queue(self, name: str, limits: Limits, *, paused: bool = False) -> None:
         if not _QUEUE.fullmatch(name):
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"Invalid queue name: {name}")
-        self._queues.setdefault(name, Queue(name, limits, credited=time.time())).limits = limits
-        self._changed.notify_all()
+        queue = self._queues.setdefault(name, Queue(name, limits, credited=time.time(), paused=paused))
+        queue.limits = limits
+        if queue.tasks:
+            self._changed.notify_all()
 
     def _queue(self, name: str) -> Queue:
         if name not in self._queues:

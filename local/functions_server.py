@@ -3,7 +3,8 @@
     python -m local.functions_server --port 8080 [--functions fan_out,sync_user] [--source functions]
 
 The first segment of the path names the function: ``/sync_user`` and what follows it. Besides, ``GET /_wiretap``
-returns the counters of the wiretap as JSON, and ``POST /_wiretap/reset`` starts them anew.
+returns the counters of the wiretap as JSON, and ``POST /_wiretap/reset`` starts them anew; ``/_sign_in`` signs in to
+the console as any user.
 """
 
 import argparse
@@ -24,6 +25,8 @@ from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.wrappers import Response
 
 from local import wiretap
+from local.sign_in import local_sign_in
+from shared import wiring
 
 # How the framework calls a function; "http" for all that are not named.
 SIGNATURE_TYPES: Mapping[str, str] = {"studio_changed": "cloudevent"}
@@ -34,7 +37,7 @@ _FRAMEWORK_VARIABLES = ("FUNCTION_SIGNATURE_TYPE", "FUNCTION_TARGET", "FUNCTION_
 
 
 class FunctionsServer:
-    """The functions `names`, each from ``source/NAME.py``, on a loopback port (0: a free one).
+    """The functions `names`, each from ``source/NAME.py``, on a loopback port (0: a free one), or at a socket's `fd`.
 
     The wiretap is installed if it is not yet. `log` gets a line per request.
     """
@@ -44,6 +47,7 @@ class FunctionsServer:
         names: Sequence[str] = FUNCTIONS,
         port: int = 0,
         *,
+        fd: int | None = None,
         source: pathlib.Path = SOURCE,
         signature_types: Mapping[str, str] = SIGNATURE_TYPES,
         log: Callable[[str], object] = print,
@@ -53,13 +57,15 @@ class FunctionsServer:
         self._apps = {
             name: load_function(source / f"{name}.py", name, signature_types.get(name, "http")) for name in names
         }
-        self._server = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=_Handler)
+        # Only where people sign in at all; the tests of this server serve other functions.
+        self._sign_in = local_sign_in(wiring.wired()) if "console" in self._apps else None
+        self._server = make_server("127.0.0.1", port, self._dispatch, threaded=True, request_handler=_Handler, fd=fd)
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
         """``http://127.0.0.1:PORT``; a function is at ``URL/NAME``."""
-        return f"http://127.0.0.1:{self._server.server_port}"
+        return f"http://127.0.0.1:{self._server.port}"
 
     def start(self) -> None:
         self._thread = threading.Thread(
@@ -86,6 +92,9 @@ class FunctionsServer:
         path = environ["PATH_INFO"]
         name, slash, rest = path.removeprefix("/").partition("/")
         app = self._apps.get(name)
+        if path in {"/_sign_in", "/console/_sign_in"} and self._sign_in is not None:
+            environ["PATH_INFO"] = "/"
+            return self._sign_in(environ, start_response)
         if app is None:
             return self._own(environ["REQUEST_METHOD"], path)(environ, start_response)
         environ["SCRIPT_NAME"] = f"/{name}"
@@ -154,7 +163,8 @@ class _Handler(WSGIRequestHandler):
 
 def main(arguments: Sequence[str]) -> None:
     parser = argparse.ArgumentParser(prog="local.functions_server", description="Serves the functions locally.")
-    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--port", type=int, default=0)
+    parser.add_argument("--fd", type=int, help="a socket that listens already, in place of a port")
     parser.add_argument("--functions", default=",".join(FUNCTIONS), help="names, separated by commas")
     parser.add_argument("--source", type=pathlib.Path, default=SOURCE, help="the folder of their files")
     parser.add_argument("--until-input-ends", action="store_true", help="stop when whoever started this has gone")
@@ -164,6 +174,7 @@ def main(arguments: Sequence[str]) -> None:
     server = FunctionsServer(
         options.functions.split(","),
         options.port,
+        fd=options.fd,
         source=options.source,
         log=_write_line,
     )

@@ -7,7 +7,9 @@ from typing import Any
 from google.cloud import firestore
 
 from local.google.consent import consent
-from shared.services.accounts import SCOPES, Connected, connect
+from shared.domain.account import SCOPES
+from shared.services.accounts import Connected
+from shared.services.connecting import connect
 from shared.wiring import Wiring
 
 
@@ -38,6 +40,9 @@ class FrontEnd:
         settings = {"enabled": True, **sync}
         fields = {"name": user_id.title(), "email": email, "role": "staff", "schedulable": True, "sync": settings}
         self._studio.collection("users").document(user_id).set(fields)
+
+    def make_administrator(self, user_id: str) -> None:
+        self._studio.collection("users").document(user_id).update({"role": "admin"})
 
     def set_up(self, user_id: str, **sync: Any) -> None:
         """Change settings of a user."""
@@ -97,19 +102,11 @@ def give_consent(wiring: Wiring, studio_id: str, user_id: str, email: str, redir
 
 
 def connect_with(wiring: Wiring, studio_id: str, user_id: str, code: str, redirect_uri: str) -> Connected:
-    """What becomes of an authorization code."""
-    return connect(
-        studio_id,
-        user_id,
-        code,
-        redirect_uri,
-        consent=wiring.accounts,
-        calendars=wiring.calendars,
-        secrets=wiring.secrets,
-        store=wiring.store,
-        tasks=wiring.tasks,
-        clock=wiring.clock,
-    )
+    """What becomes of an authorization code, for a person who knows which account it is."""
+    made = connect(studio_id, user_id, code, redirect_uri, wiring.account_ports, another=True)
+    if not isinstance(made, Connected):
+        raise TypeError(f"a question instead of a connection: {made.question}")
+    return made
 
 
 def google_time(at: dt.datetime) -> dict[str, str]:

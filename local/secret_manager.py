@@ -1,6 +1,7 @@
 """Stands in for Secret Manager: its v1 gRPC interface, in memory."""
 
 import dataclasses
+import itertools
 import re
 import threading
 import time
@@ -30,6 +31,7 @@ DESTROYED = sm.SecretVersion.State.DESTROYED
 class _Version:
     payload: bytes
     created: float
+    etag: str
     state: Any = ENABLED
     destroyed: float | None = None
 
@@ -38,15 +40,20 @@ class _Version:
 class _Secret:
     template: Any
     created: float
+    etag: str
     versions: list[_Version] = dataclasses.field(default_factory=list)
 
 
 class LocalSecretManager:
-    """Secrets and their versions, 1, 2, 3 and so on, until `stop`. Etags are neither given nor checked."""
+    """Secrets and their versions, 1, 2, 3 and so on, until `stop`.
+
+    Etags after https://cloud.google.com/secret-manager/docs/etags: checked where a request brings one.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._secrets: dict[str, _Secret] = {}
+        self._etags = itertools.count(0x16211DAF5F29C5)
         self._service = GrpcService(
             SecretManagerServiceGrpcTransport,
             {
@@ -58,9 +65,9 @@ class LocalSecretManager:
                 "get_secret_version": self._locked(lambda r: self._version_message(*self._version(r.name))),
                 "list_secret_versions": self._locked(self._list_versions),
                 "access_secret_version": self._locked(self._access),
-                "enable_secret_version": self._locked(lambda r: self._set_state(r.name, ENABLED)),
-                "disable_secret_version": self._locked(lambda r: self._set_state(r.name, DISABLED)),
-                "destroy_secret_version": self._locked(lambda r: self._set_state(r.name, DESTROYED)),
+                "enable_secret_version": self._locked(lambda r: self._set_state(r, ENABLED)),
+                "disable_secret_version": self._locked(lambda r: self._set_state(r, DISABLED)),
+                "destroy_secret_version": self._locked(lambda r: self._set_state(r, DESTROYED)),
             },
         )
 
@@ -73,6 +80,13 @@ class LocalSecretManager:
 
     def stop(self) -> None:
         self._service.stop()
+
+    def states(self) -> dict[str, tuple[str, ...]]:
+        """Every secret that exists, ``projects/P/secrets/S``, with the states of its versions, the oldest first."""
+        with self._lock:
+            return {
+                name: tuple(version.state.name for version in secret.versions) for name, secret in self._secrets.items()
+            }
 
     def _locked(self, method: Callable[[Any], Any]) -> Callable[[Any], Any]:
         def call(request: Any) -> Any:
@@ -91,7 +105,7 @@ class LocalSecretManager:
         name = f"{request.parent}/secrets/{request.secret_id}"
         if name in self._secrets:
             raise RefusedError(grpc.StatusCode.ALREADY_EXISTS, f"Secret [{name}] already exists.")
-        self._secrets[name] = _Secret(request.secret, time.time())
+        self._secrets[name] = _Secret(request.secret, time.time(), self._etag())
         return self._secret_message(name, self._secrets[name])
 
     def _list_secrets(self, request: Any) -> Any:
@@ -105,7 +119,8 @@ class LocalSecretManager:
         return sm.ListSecretsResponse(secrets=page, next_page_token=token, total_size=len(found))
 
     def _delete_secret(self, request: Any) -> empty_pb2.Empty:
-        name, _ = self._secret(request.name)
+        name, secret = self._secret(request.name)
+        _check_etag(request, secret.etag)
         del self._secrets[name]
         return empty_pb2.Empty()
 
@@ -116,7 +131,7 @@ class LocalSecretManager:
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "The secret payload is larger than 64 KiB.")
         if "data_crc32c" in request.payload and request.payload.data_crc32c != crc32c(data):
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, "The checksum does not match the payload.")
-        secret.versions.append(_Version(data, time.time()))
+        secret.versions.append(_Version(data, time.time(), self._etag()))
         return self._version_message(name, len(secret.versions), secret.versions[-1])
 
     def _list_versions(self, request: Any) -> Any:
@@ -138,17 +153,22 @@ class LocalSecretManager:
         payload = sm.SecretPayload(data=version.payload, data_crc32c=crc32c(version.payload))
         return sm.AccessSecretVersionResponse(name=full_name, payload=payload)
 
-    def _set_state(self, version_name: str, state: Any) -> Any:
-        name, number, version = self._version(version_name)
+    def _set_state(self, request: Any, state: Any) -> Any:
+        name, number, version = self._version(request.name)
+        _check_etag(request, version.etag)
         if version.state == DESTROYED:
             raise RefusedError(
                 grpc.StatusCode.FAILED_PRECONDITION,
                 f"Secret Version [{name}/versions/{number}] is in DESTROYED state.",
             )
-        version.state = state
+        version.state, version.etag = state, self._etag()
         if state == DESTROYED:
             version.payload, version.destroyed = b"", time.time()
         return self._version_message(name, number, version)
+
+    def _etag(self) -> str:
+        """Quotes are part of it."""
+        return f'"{next(self._etags):x}"'
 
     def _secret(self, name: str) -> tuple[str, _Secret]:
         if name not in self._secrets:
@@ -169,15 +189,21 @@ class LocalSecretManager:
         message = sm.Secret(secret.template)
         message.name = name
         message.create_time = _timestamp(secret.created)
+        message.etag = secret.etag
         return message
 
     @staticmethod
     def _version_message(name: str, number: int, version: _Version) -> Any:
-        message = sm.SecretVersion(name=f"{name}/versions/{number}", state=version.state)
+        message = sm.SecretVersion(name=f"{name}/versions/{number}", state=version.state, etag=version.etag)
         message.create_time = _timestamp(version.created)
         if version.destroyed is not None:
             message.destroy_time = _timestamp(version.destroyed)
         return message
+
+
+def _check_etag(request: Any, etag: str) -> None:
+    if request.etag and request.etag != etag:
+        raise RefusedError(grpc.StatusCode.FAILED_PRECONDITION, "The etag does not match that of the resource.")
 
 
 def _refuse_filter(request: Any) -> None:

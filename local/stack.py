@@ -18,6 +18,7 @@ import subprocess
 import sys
 import threading
 import urllib.request
+from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
@@ -25,6 +26,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
 from local.cloud_tasks import LocalCloudTasks
+from local.firebase_auth import CERTS_PATH as FIREBASE_CERTS_PATH
 from local.firestore_emulator import FirestoreEmulator
 from local.google.server import GoogleSimulator
 from local.oidc import Signer
@@ -41,6 +43,7 @@ QUEUES = ("now", "scheduled", "populate")
 OAUTH_CLIENT_ID = "studio-sync.apps.local"
 OAUTH_CLIENT_SECRET = "local-oauth-client-secret"
 CHANNEL_KEY = "local-channel-key-of-more-than-32-characters"
+CONSOLE_KEY = "local-console-key-of-more-than-32-characters"
 
 TASKS_CALLER = "tasks@studio-sync.local"
 SCHEDULER_CALLER = "scheduler@studio-sync.local"
@@ -65,9 +68,17 @@ class Stack:
     """Starts everything, and stops everything: use it in a ``with``.
 
     `tick_seconds` is how often the scheduler calls `fan_out` by itself (60 in the cloud; None: only when asked).
+    `front_end_origins` are those of front-ends' pages that may call the console.
     """
 
-    def __init__(self, *, project: str = "studio-sync-local", tick_seconds: float | None = 60) -> None:
+    def __init__(
+        self,
+        *,
+        project: str = "studio-sync-local",
+        tick_seconds: float | None = 60,
+        front_end_origins: Sequence[str] = (),
+    ) -> None:
+        self.front_end_origins = front_end_origins
         self.project = project
         self.signer = Signer()
         self.google = GoogleSimulator(self.signer)
@@ -75,7 +86,9 @@ class Stack:
         self.secrets = LocalSecretManager()
         self.triggers = TriggerRelay(self.signer)
         self.emulator = FirestoreEmulator(functions_emulator=self.triggers.address)
-        self.functions_url = f"http://127.0.0.1:{_free_port()}"
+        # Taken from now on, so that nobody else gets the port before the functions' process is there.
+        self._door = socket.create_server(("127.0.0.1", 0))
+        self.functions_url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
         fan_out = f"{self.functions_url}/fan_out"
         # A tick that nobody asks for comes after an hour: no test or demo lives as long.
         self.scheduler = Scheduler(self.signer, fan_out, SCHEDULER_CALLER, fan_out, tick_seconds or 3600)
@@ -84,9 +97,24 @@ class Stack:
         self._running = contextlib.ExitStack()
 
     @property
+    def console_url(self) -> str:
+        """Where people's browsers find the console."""
+        return f"{self.functions_url}/console"
+
+    @property
     def redirect_uri(self) -> str:
         """Where Google sends a person's browser after the consent."""
-        return f"{self.functions_url}/console/connect/callback"
+        return f"{self.console_url}/connect/callback"
+
+    @property
+    def sign_in_uri(self) -> str:
+        """Where Google sends a person's browser who signs in to the console."""
+        return f"{self.console_url}/sign-in/callback"
+
+    @property
+    def local_sign_in_url(self) -> str:
+        """A page to sign in to the console as anybody, without Google."""
+        return f"{self.functions_url}/_sign_in"
 
     def environment(self) -> dict[str, str]:
         """What the functions find in their environment: the only thing that tells them where they are."""
@@ -106,16 +134,25 @@ class Stack:
             "GOOGLE_OAUTH_CLIENT_ID": OAUTH_CLIENT_ID,
             "GOOGLE_OAUTH_CLIENT_SECRET": OAUTH_CLIENT_SECRET,
             "CHANNEL_KEY": CHANNEL_KEY,
+            "CONSOLE_URL": self.console_url,
+            "CONSOLE_KEY": CONSOLE_KEY,
+            "FRONT_END_ORIGINS": ",".join(self.front_end_origins),
             "GOOGLE_API_ROOT": f"{self.google.url}/",
             "GOOGLE_AUTH_URL": f"{self.google.url}/o/oauth2/v2/auth",
             "GOOGLE_TOKEN_URL": f"{self.google.url}/token",
             "GOOGLE_CERTS_URL": f"{self.google.url}/oauth2/v1/certs",
+            "GOOGLE_REVOKE_URL": f"{self.google.url}/revoke",
+            "FIREBASE_CERTS_URL": f"{self.google.url}{FIREBASE_CERTS_PATH}",
         }
 
     def firestore(self) -> firestore.Client:
         """A client as a studio's front-end has one."""
         os.environ["FIRESTORE_EMULATOR_HOST"] = self.emulator.host
         return firestore.Client(project=self.project, credentials=AnonymousCredentials())
+
+    def firebase_token(self, *, studio_id: str | None, user_id: str | None, **more: Any) -> str:
+        """What a front-end sends as ``Authorization: Bearer``, for our project; more as `FirebaseAuth.id_token` has."""
+        return self.google.firebase.id_token(self.project, studio_id=studio_id, user_id=user_id, **more)
 
     def __enter__(self) -> Self:
         try:
@@ -131,11 +168,13 @@ class Stack:
         self._running.close()
 
     def _start(self) -> None:
+        self._running.callback(self._door.close)
         for part in (self.google, self.tasks, self.secrets, self.triggers, self.emulator):
             # First: an interrupt in the middle of a start must not leave anything behind.
             self._running.callback(part.stop)
             part.start()
-        self.google.add_oauth_client(OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, [self.redirect_uri], "Studio Sync")
+        redirects = [self.redirect_uri, self.sign_in_uri]
+        self.google.add_oauth_client(OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, redirects, "Studio Sync")
         for name in QUEUES:
             self.tasks.create_queue(self.project, LOCATION, name)
         self._start_functions()
@@ -147,8 +186,8 @@ class Stack:
         self._running.callback(self.scheduler.stop)
 
     def _start_functions(self) -> None:
-        port = self.functions_url.rpartition(":")[2]
-        command = [sys.executable, "-m", "local.functions_server", "--port", port, "--until-input-ends"]
+        door = self._door.fileno()
+        command = [sys.executable, "-m", "local.functions_server", "--fd", str(door), "--until-input-ends"]
         self._functions = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -157,6 +196,7 @@ class Stack:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
+            pass_fds=[door],
         )
         self._running.callback(self._stop_functions)
         ready: queue.SimpleQueue[bool] = queue.SimpleQueue()
@@ -211,10 +251,3 @@ class Stack:
         request = urllib.request.Request(f"{self.functions_url}/_wiretap/reset", method="POST")
         with urllib.request.urlopen(request, timeout=10):
             pass
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port

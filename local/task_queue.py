@@ -97,8 +97,10 @@ class Queue:
 
     def next_start(self, now: float) -> tuple[float, Task | None]:
         """When the next dispatch may start, and of which task; infinity if none can for now."""
+        if self.paused or self.running >= self.limits.max_concurrent_dispatches:
+            return math.inf, None
         waiting = [task for task in self.tasks.values() if not task.running]
-        if self.paused or not waiting or self.running >= self.limits.max_concurrent_dispatches:
+        if not waiting:
             return math.inf, None
         rate = self.limits.max_dispatches_per_second
         # The real service derives the bucket's size from the rate: 100 for 500 a second.

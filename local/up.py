@@ -16,12 +16,11 @@ from typing import Any, NoReturn
 
 from local.demo.checks import ends_before, entry_of_event
 from local.demo.edits import upcoming
-from local.demo.scene import Scene, account_of, connect, emulator_name, load, prepare
-from local.demo.studio import CONNECTED, MARCO, OLENA, STUDIO_ID, STUDIO_NAME, USERS
+from local.demo.scene import Scene, account_of, connect, email_of, emulator_name, load, prepare
+from local.demo.studio import IRYNA, MARCO, OLENA, STUDIO_ID, STUDIO_NAME, USERS, DemoUser
 from local.demo.terminal import Terminal, end_now, stops_in_order
 from local.firestore_emulator import EmulatorFailedError, EmulatorMissingError
 from local.stack import ROOT, FunctionsFailedError, Stack
-from shared.services.accounts import SCOPES
 
 # Seconds. Cloud Scheduler calls fan_out every minute.
 TICK = 60
@@ -30,16 +29,23 @@ SETTLE_TIMEOUT = 60
 # How often the functions' output is looked at.
 LOOK = 0.2
 
+# What the demo does not need: nobody connects her there.
+IRYNAS_ACCOUNT = "iryna@gmail.example"
+# Where a front-end's development server usually is, for whoever tries the console's routes from a page of their own.
+FRONT_END = "http://127.0.0.1:5173"
+
 EXIT_MISSING = 2
+
+_JSON = "-H 'Content-Type: application/json'"
+# The emulator answers NotFound to curl's own content type.
+_OWNER = f"-H 'Authorization: Bearer owner' {_JSON}"
 
 
 def addresses(scene: Scene) -> str:
     stack = scene.stack
-    users = "\n".join(
-        f"  {user.name}, {user.job}: {account_of(user) if user.google else 'no Google account'}" for user in USERS
-    )
+    users = "\n".join(f"  {user.name}, {user.job}: {_account(user)}" for user in USERS)
     return f"""
-Functions           {stack.functions_url}/fan_out, /sync_user, /studio_changed, /webhook
+Functions           {stack.functions_url}/fan_out, /sync_user, /studio_changed, /webhook, /console
 Simulated Google    {stack.google.url}
 Firestore emulator  {stack.emulator.host}   (FIRESTORE_EMULATOR_HOST; project {stack.project})
 Scheduler           every {TICK} s
@@ -49,18 +55,46 @@ Scheduler           every {TICK} s
 """
 
 
-def consent_pages(scene: Scene) -> str:
-    pages = "\n".join(f"  {user.name}\n  {_consent_page(scene, user.id, account_of(user))}\n" for user in CONNECTED)
+def _account(user: DemoUser) -> str:
+    return account_of(user) if user.google else "an administrator, not connected: that is for you to do (below)"
+
+
+def console(scene: Scene) -> str:
+    """Where a browser finds the pages, and what there is to try."""
+    stack = scene.stack
+    requested = json.dumps({"writes": [_requested(scene)]})
+    token = stack.firebase_token(studio_id=STUDIO_ID, user_id=IRYNA.id)
     return f"""
-Both are connected already: this script went through Google's consent page for them. You can look at that page, but
-what it leads to (/console) is not built yet: after "Allow" the browser finds nothing at the address.
+The console, in your browser:
 
-{pages}"""
+  {stack.local_sign_in_url}      sign in as anybody of the studio, without a password
+  {stack.console_url}/connect    the page of whoever is signed in
+
+Or sign in as people do, with the simulated Google: each has an account there with the address that the studio
+knows, such as {email_of(IRYNA)}. Olena and Marco have connected already. As {IRYNA.name}, click "Connect Google
+Calendar", choose {IRYNAS_ACCOUNT} on Google's page, and her calendar fills. Leave a box unticked, or choose an
+account that a colleague has, and see what is said. "Everybody" is for administrators: {IRYNA.name} is one.
+
+To lose the access, as when somebody removes the app at Google: click "Remove access" of {account_of(OLENA)} there,
+then "sync now" for Olena
+
+  {stack.google.permissions_url}
+
+  curl -s -X POST '{_firestore(stack)}:commit' {_OWNER} -d '{requested}'
+
+A front-end calls the console with a Firebase ID token (docs/console.md). This one is {IRYNA.name}'s, for an hour.
+Pages at {FRONT_END} may call, too
+
+  curl -s '{stack.console_url}/connect' -H 'Authorization: Bearer {token}'
+"""
 
 
-def _consent_page(scene: Scene, user_id: str, email: str) -> str:
-    state = f"{STUDIO_ID}/{user_id}"
-    return f"{scene.wiring.accounts.authorization_url(scene.stack.redirect_uri, state, SCOPES)}&login_hint={email}"
+def set_up_iryna(scene: Scene) -> None:
+    """For whoever plays with the stack: an administrator who can connect, and has not yet."""
+    scene.studio.make_administrator(IRYNA.id)
+    scene.studio.set_up(IRYNA.id, enabled=True, two_way_appointments=True, populate_calendar=True, populate_studio=True)
+    for address in (email_of(IRYNA), IRYNAS_ACCOUNT):
+        scene.stack.google.add_account(address, IRYNA.name, IRYNA.calendar_zone)
 
 
 def commands(scene: Scene, environment: pathlib.Path) -> str:
@@ -75,19 +109,15 @@ def commands(scene: Scene, environment: pathlib.Path) -> str:
     kept_out = _tentative(scene)
     kept_title = scene.typed[OLENA.id][kept_out]["summary"]
     calendar = f"{scene.stack.google.url}/calendar/v3/calendars/primary/events"
-    json_body = "-H 'Content-Type: application/json'"
     google, marcos_google = (
-        f"-H 'Authorization: Bearer {scene.stack.google.ui_token(account_of(user))}' {json_body}"
-        for user in (OLENA, MARCO)
+        f"-H 'Authorization: Bearer {scene.stack.google.ui_token(account_of(user))}' {_JSON}" for user in (OLENA, MARCO)
     )
-    # The emulator answers NotFound to curl's own content type.
-    owner = f"-H 'Authorization: Bearer owner' {json_body}"
     at = dt.datetime.combine(scene.today + dt.timedelta(days=1), dt.time(9), dt.UTC)
     times = {name: {"dateTime": f"{value:%Y-%m-%dT%H:%M:%SZ}"} for name, value in _hour(at).items()}
     entry = json.dumps({"summary": "Typed by hand", **times})
-    document = f"projects/{scene.stack.project}/databases/(default)/documents/studios/{STUDIO_ID}/appointments"
-    firestore = f"http://{scene.stack.emulator.host}/v1/projects/{scene.stack.project}/databases/(default)/documents"
-    edit = json.dumps({"writes": [_studio_edit(f"{document}/{appointment_id}", "Renamed in the studio")]})
+    firestore = _firestore(scene.stack)
+    name = f"{_documents(scene.stack)}/studios/{STUDIO_ID}/appointments/{appointment_id}"
+    edit = json.dumps({"writes": [_studio_edit(name, "Renamed in the studio")]})
     find = json.dumps({"structuredQuery": _titled("Typed by hand")})
     rename = json.dumps({"summary": "Renamed by Marco"})
     why = (
@@ -100,12 +130,12 @@ later) how it stands in the studio
 
   curl -s -X POST '{calendar}' {google} -d '{entry}'
 
-  sleep 1; curl -s -X POST '{firestore}/studios/{STUDIO_ID}:runQuery' {owner} -d '{find}'
+  sleep 1; curl -s -X POST '{firestore}/studios/{STUDIO_ID}:runQuery' {_OWNER} -d '{find}'
 
 As the studio, “{title}” gets another title (only the fields named are written, updated_at by the
 server, as the contract asks); then how it stands in Olena's calendar
 
-  curl -s -X POST '{firestore}:commit' {owner} -d '{edit}'
+  curl -s -X POST '{firestore}:commit' {_OWNER} -d '{edit}'
 
   sleep 1; curl -s '{calendar}/{event_id}' {google}
 
@@ -113,13 +143,13 @@ As Marco in his Google calendar: “{marcos_title}” gets another title, then h
 
   curl -s -X PATCH '{calendar}/{scene.event_of(MARCO, renamed)}' {marcos_google} -d '{rename}'
 
-  sleep 1; curl -s '{firestore}/studios/{STUDIO_ID}/appointments/{renamed}' {owner}
+  sleep 1; curl -s '{firestore}/studios/{STUDIO_ID}/appointments/{renamed}' {_OWNER}
 
 As Marco: “{deleted_title}” is deleted (Google answers nothing); in the studio, its status is then "cancelled"
 
   curl -s -X DELETE '{calendar}/{scene.event_of(MARCO, deleted)}' {marcos_google}
 
-  sleep 1; curl -s '{firestore}/studios/{STUDIO_ID}/appointments/{deleted}' {owner}
+  sleep 1; curl -s '{firestore}/studios/{STUDIO_ID}/appointments/{deleted}' {_OWNER}
 
 Why is something not in Olena's calendar? For “{title}”, and for Marco's “{marcos_title}”.
 Then why “{kept_title}”, a tentative entry of her calendar, is not in the studio. It ends with 0 only
@@ -149,6 +179,22 @@ def write_environment(scene: Scene, folder: pathlib.Path) -> pathlib.Path:
     file = folder / "studio-sync.env"
     file.write_text("".join(f"{name}={shlex.quote(value)}\n" for name, value in scene.stack.environment().items()))
     return file
+
+
+def _documents(stack: Stack) -> str:
+    return f"projects/{stack.project}/databases/(default)/documents"
+
+
+def _firestore(stack: Stack) -> str:
+    """Where its documents are, over HTTP."""
+    return f"http://{stack.emulator.host}/v1/{_documents(stack)}"
+
+
+def _requested(scene: Scene) -> dict[str, Any]:
+    """What a front-end writes for “sync now”, as Olena."""
+    name = f"{_documents(scene.stack)}/studios/{STUDIO_ID}/users/{OLENA.id}"
+    now = {"fieldPath": "sync.requested_at", "setToServerValue": "REQUEST_TIME"}
+    return {"transform": {"document": name, "fieldTransforms": [now]}}
 
 
 def _hour(start: dt.datetime) -> dict[str, dt.datetime]:
@@ -211,16 +257,17 @@ def run() -> NoReturn:
     with contextlib.ExitStack() as running:
         with terminal.waiting("starting, loading the studio, populating both calendars"):
             emulator = emulator_name()
-            stack = running.enter_context(Stack(tick_seconds=TICK))
+            stack = running.enter_context(Stack(tick_seconds=TICK, front_end_origins=[FRONT_END]))
             scene = prepare(stack)
             load(scene)
+            set_up_iryna(scene)
             stack.settle(SETTLE_TIMEOUT)
             connect(scene)
             stack.settle(SETTLE_TIMEOUT)
         terminal.line(f"Runs on {emulator}; Google is simulated.")
         environment = write_environment(scene, pathlib.Path(running.enter_context(tempfile.TemporaryDirectory())))
         # Not wrapped to the terminal's width: these are to be copied.
-        print(addresses(scene), consent_pages(scene), commands(scene, environment), sep="", flush=True)
+        print(addresses(scene), console(scene), commands(scene, environment), sep="", flush=True)
         names = {connection: user for user, connection in scene.connections.items()}
         for line in follow(stack, names):
             print(line, flush=True)

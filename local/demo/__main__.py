@@ -1,8 +1,8 @@
 """The product's main job, for a person to watch: ``python -m local.demo``.
 
 A studio and two Google calendars that were used before are connected, populated both ways, then edited on either
-side and on both at once; then come what stays out, and what is deleted only after a person was asked. Every step checks
-what it shows.
+side and on both at once; then come what stays out, what is deleted only after a person was asked, and an account whose
+access is lost and comes back. Every step checks what it shows.
 
 Exit status: 0 if all of it held, 1 if not, 2 if the Firestore emulator is not installed, 130 after Ctrl-C.
 """
@@ -15,6 +15,7 @@ import traceback
 from collections.abc import Callable
 
 from local.demo import checks
+from local.demo.accounts import show_accounts
 from local.demo.checks import (
     as_studio_sees,
     assigned,
@@ -183,6 +184,7 @@ STEPS: tuple[Callable[[Scene, Terminal], None], ...] = (
     show_populate,
     show_edits,
     show_rules,
+    show_accounts,
     show_idle_round,
     show_secrecy_at_end,
 )

@@ -29,8 +29,9 @@ from local.demo.studio import (
 )
 from local.firestore_emulator import find_jar
 from local.google.person import Person
-from local.people import FrontEnd, give_consent
+from local.people import FrontEnd
 from local.stack import LOCATION, Stack
+from local.visitor import Visitor
 from shared.config import Settings
 from shared.domain.connection import Connection
 from shared.wiring import Wiring
@@ -109,10 +110,11 @@ def load(scene: Scene) -> None:
     scene.studio.make_studio(name=STUDIO_NAME, time_zone=STUDIO_ZONE)
     boxes = {"two_way_appointments": True, "populate_calendar": True, "populate_studio": True}
     for user in USERS:
-        scene.studio.add_user(user.id, f"{user.id}@lumen.example", **(boxes if user.google else {"enabled": False}))
+        scene.studio.add_user(user.id, email_of(user), **(boxes if user.google else {"enabled": False}))
     scene.studio.book_many(scene.plan.appointments)
     for user in CONNECTED:
         scene.stack.google.add_account(account_of(user), user.name, user.calendar_zone)
+        scene.stack.google.add_account(email_of(user), user.name)
         person = scene.person(user)
         scene.typed[user.id] = {person.insert(**body)["id"]: body for body in scene.plan.own_entries[user.id]}
         twins = scene.plan.twins[user.id]
@@ -120,10 +122,19 @@ def load(scene: Scene) -> None:
 
 
 def connect(scene: Scene) -> None:
-    """Both users go through Google's consent page; that wishes the first run of each."""
+    """Both users sign in to the console and go through Google's consent page; that wishes the first run of each."""
     for user in CONNECTED:
-        made = give_consent(scene.wiring, STUDIO_ID, user.id, account_of(user), scene.stack.redirect_uri)
-        scene.connections[user.id] = made.connection_id
+        browser = Visitor(scene.stack.console_url)
+        browser.sign_in(email_of(user))
+        result = browser.connect(account_of(user)).message
+        if result["result"] != "connected":
+            raise LookupError(f"{user.name} was not connected: {result['text']}")
+        scene.connections[user.id] = scene.studio.user(user.id)["connection"]["id"]
+
+
+def email_of(user: DemoUser) -> str:
+    """The address that the studio knows a user by, and that the user signs in with."""
+    return f"{user.id}@lumen.example"
 
 
 def account_of(user: DemoUser) -> str:

@@ -1,4 +1,4 @@
-"""Who is who at the simulated Google: accounts, OAuth clients, consents, and every token that was ever handed out.
+"""Who is who at the simulated Google: accounts, OAuth clients, consents, and what their tokens are good for.
 
 Rules after https://developers.google.com/identity/protocols/oauth2 and .../oauth2/web-server. No HTTP here.
 """
@@ -9,15 +9,12 @@ import hashlib
 import secrets
 import threading
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+
+from local.google.tokens import ACCESS_TOKEN_LIFETIME, Issued, OAuthClient, Token, Tokens
 
 CODE_LIFETIME = dt.timedelta(minutes=10)
-# Seconds. The documented sample says 3920, the usual answer is 3599: nobody may rely on 3600.
-ACCESS_TOKEN_LIFETIME = 3599
-# "100 refresh tokens per Google Account per OAuth 2.0 client ID": the oldest dies without a word.
-MAX_REFRESH_TOKENS = 100
-# "The refresh token has not been used for six months."
-REFRESH_TOKEN_IDLE = dt.timedelta(days=183)
+
 # Short scope names are spelled out in the token's answer: the granted scopes are not always the strings asked for.
 SPELLED_OUT = {
     "email": "https://www.googleapis.com/auth/userinfo.email",
@@ -30,24 +27,18 @@ UI_CLIENT_ID = "google-calendar-ui"
 
 @dataclass(frozen=True, slots=True)
 class Account:
-    """A Google account. `sub` never changes; the others may. `time_zone` is that of the primary calendar."""
+    """A Google account. `sub` never changes, nor does `calendar_id`, which is the address that it was made with.
+
+    `time_zone` is that of the primary calendar; `domain` is the Workspace that the account belongs to.
+    """
 
     sub: str
     email: str
     name: str
     time_zone: str
-
-
-@dataclass(frozen=True, slots=True)
-class OAuthClient:
-    """A registered web client. `refresh_token_lifetime` None: no limit; 7 days for a project in testing."""
-
-    client_id: str
-    client_secret: str
-    redirect_uris: tuple[str, ...]
-    name: str
-    project: str
-    refresh_token_lifetime: dt.timedelta | None = None
+    calendar_id: str
+    email_verified: bool = True
+    domain: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +55,7 @@ class TokenAnswer:
     """The outcome of a token request; lifetimes in seconds, `scopes` as granted."""
 
     account: Account
+    client_id: str
     access_token: str
     scopes: tuple[str, ...]
     refresh_token: str | None = None
@@ -106,55 +98,47 @@ class _Code:
     expires: dt.datetime
 
 
-@dataclass(slots=True)
-class _Token:
-    account: Account
-    client: OAuthClient
-    scopes: tuple[str, ...]
-    expires: dt.datetime | None
-    used: dt.datetime
-
-
-@dataclass(slots=True)
-class _Tokens:
-    codes: dict[str, _Code] = field(default_factory=dict)
-    access: dict[str, _Token] = field(default_factory=dict)
-    refresh: dict[str, _Token] = field(default_factory=dict)  # Oldest first.
-    consented: dict[tuple[str, str], tuple[str, ...]] = field(default_factory=dict)  # (email, client id) -> scopes.
-
-
 class Accounts:
-    """All of it, behind the simulator's lock."""
+    """All of it, behind the simulator's lock. An account is named by its present address."""
 
     def __init__(self, lock: threading.RLock, now: Callable[[], dt.datetime]) -> None:
         self._lock = lock
         self._now = now
-        self._accounts: dict[str, Account] = {}
+        self._accounts: dict[str, Account] = {}  # By `sub`.
         self._clients: dict[str, OAuthClient] = {}
-        self._tokens = _Tokens()
+        self._removed: set[str] = set()
+        self._tokens = Tokens(now)
+        self._codes: dict[str, _Code] = {}
+        self._consented: dict[tuple[str, str], tuple[str, ...]] = {}  # (sub, client id) -> scopes.
         self._refused: dict[str, OAuthError] = {}
         self._ui_tokens: dict[str, str] = {}
 
-    def add(self, email: str, name: str, time_zone: str) -> Account:
-        """A new account; raises ValueError if the address is taken."""
+    # Who there is.
+
+    def add(
+        self, email: str, name: str, time_zone: str, *, email_verified: bool = True, domain: str | None = None
+    ) -> Account:
+        """A new account; raises ValueError if the address is or was another's."""
         with self._lock:
-            if email in self._accounts:
-                raise ValueError(f"there is an account {email} already")
             # 21 digits, as Google's are; stable over restarts, so that saved state finds its account again.
-            digest = hashlib.sha256(email.encode()).hexdigest()
-            account = Account("1" + str(int(digest, 16))[:20], email, name, time_zone)
-            self._accounts[email] = account
+            sub = "1" + str(int(hashlib.sha256(email.encode()).hexdigest(), 16))[:20]
+            if sub in self._accounts or self.get(email) is not None:
+                raise ValueError(f"there is an account {email} already")
+            account = Account(sub, email, name, time_zone, email, email_verified, domain)
+            self._accounts[sub] = account
             return account
 
-    def add_client(self, client: OAuthClient) -> None:
-        """Registers, or replaces, an OAuth client."""
-        with self._lock:
-            self._clients[client.client_id] = client
+    def change_email(self, email: str, new: str, *, verified: bool = True) -> Account:
+        """The account gets another address. It stays the same account: `sub`, consents, tokens and calendars live on.
 
-    def remove_client(self, client_id: str) -> None:
-        """From now on token requests answer ``deleted_client``, as for a client idle for six months."""
+        What becomes of the primary calendar's id is not documented; here it stays.
+        """
         with self._lock:
-            self._clients.pop(client_id)
+            if self.get(new) is not None:
+                raise ValueError(f"there is an account {new} already")
+            account = replace(self._known(email), email=new, email_verified=verified)
+            self._accounts[account.sub] = account
+            return account
 
     def all(self) -> list[Account]:
         """In the order in which they were added."""
@@ -163,26 +147,53 @@ class Accounts:
 
     def get(self, email: str) -> Account | None:
         """The account with this address."""
-        return self._accounts.get(email)
+        with self._lock:
+            return next((account for account in self._accounts.values() if account.email == email), None)
+
+    def add_client(self, client: OAuthClient) -> None:
+        """Registers, or replaces, an OAuth client."""
+        with self._lock:
+            self._clients[client.client_id] = client
+            self._removed.discard(client.client_id)
+
+    def remove_client(self, client_id: str) -> None:
+        """From now on token requests answer ``deleted_client``, as for a client idle for six months."""
+        with self._lock:
+            self._removed.add(client_id)
 
     def client(self, client_id: str) -> OAuthClient | None:
         """The registered client."""
-        return self._clients.get(client_id)
+        return None if client_id in self._removed else self._clients.get(client_id)
+
+    # What was granted.
 
     def granted(self, email: str, client_id: str) -> tuple[str, ...] | None:
         """The scopes that the account granted to the client; None if it never saw its consent page."""
-        return self._tokens.consented.get((email, client_id))
+        account = self.get(email)
+        return None if account is None else self._consented.get((account.sub, client_id))
 
-    def refuse_tokens(self, email: str, error: str = "invalid_grant", subtype: str | None = None) -> None:
-        """Every refresh of the account fails from now on: ``admin_policy_enforced``, subtype ``invalid_rapt``..."""
-        description = "Token has been expired or revoked." if error == "invalid_grant" else error
-        if subtype is not None:
-            description = f"reauth related error ({subtype})"
-        self._refused[email] = OAuthError(error, description, subtype=subtype)
+    def consented(self) -> list[tuple[Account, OAuthClient]]:
+        """Who has granted something to which app."""
+        with self._lock:
+            return [(self._accounts[sub], self._clients[client_id]) for sub, client_id in self._consented]
 
-    def allow_tokens(self, email: str) -> None:
-        """Ends `refuse_tokens`."""
-        self._refused.pop(email, None)
+    def issued(self) -> Issued:
+        """Every code and token that was ever handed out, also those that were used, revoked or have expired."""
+        with self._lock:
+            return self._tokens.issued()
+
+    def put_on_record(self, id_token: str) -> None:
+        """An ID token that goes out, for `issued`."""
+        with self._lock:
+            self._tokens.put_on_record(id_token)
+
+    def check_allowed(self, account: Account, client: OAuthClient) -> None:
+        """Raises where the account's organization, or the client's, does not let it through: shown, not redirected."""
+        if client.organization not in {None, account.domain}:
+            raise OAuthError("org_internal", f"{client.name} is for users of its organization only.", status=403)
+        refusal = self._refused.get(account.sub)
+        if refusal is not None and refusal.error == "admin_policy_enforced":
+            raise refusal
 
     def issue_code(self, consent: Consent) -> str:
         """The one-time code for the redirect.
@@ -190,21 +201,16 @@ class Accounts:
         A refresh token will come with it only if access is offline and the account consents to this client for the
         first time, or was asked with ``prompt=consent``.
         """
-        key = (consent.account.email, consent.client.client_id)
+        sub, client_id = consent.account.sub, consent.client.client_id
         with self._lock:
-            earlier = self._tokens.consented.get(key)
-            project = {
-                scope
-                for (email, client_id), scopes in self._tokens.consented.items()
-                if email == key[0] and self._project(client_id) == consent.client.project
-                for scope in scopes
-            }
+            earlier = self._consented.get((sub, client_id))
             scopes = consent.scopes
             if consent.include_granted:
-                scopes = _union(scopes, sorted(project))
-            self._tokens.consented[key] = _union(earlier or (), consent.scopes)
-            code = "4/0" + secrets.token_urlsafe(32)
-            self._tokens.codes[code] = _Code(
+                whole = {s for key in self._of_project(sub, consent.client.project) for s in self._consented[key]}
+                scopes = _union(scopes, sorted(whole))
+            self._consented[sub, client_id] = _union(earlier or (), consent.scopes)
+            code = self._tokens.new_code()
+            self._codes[code] = _Code(
                 consent=consent,
                 scopes=scopes,
                 with_refresh_token=consent.offline and (earlier is None or consent.prompt_consent),
@@ -218,21 +224,22 @@ class Accounts:
         """``grant_type=authorization_code``. A code works once, even if the exchange is refused."""
         with self._lock:
             client = self._authenticated(client_id, client_secret)
-            issued = self._tokens.codes.pop(code, None)
+            issued = self._codes.pop(code, None)
             if issued is None or issued.consent.client.client_id != client_id or self._now() >= issued.expires:
                 raise OAuthError("invalid_grant", "Malformed auth code.")
             consent = issued.consent
             if consent.redirect_uri != redirect_uri:
                 raise OAuthError("redirect_uri_mismatch", "Bad Request")
-            if consent.code_challenge is not None and consent.code_challenge != _s256(verifier or ""):
-                raise OAuthError("invalid_grant", "Invalid code verifier.")
+            _check_verifier(consent.code_challenge, verifier)
+            account = self._accounts[consent.account.sub]
             refresh_token = None
             if issued.with_refresh_token:
-                refresh_token = self._new_refresh_token(consent.account, client, issued.scopes)
+                refresh_token = self._tokens.new_refresh(account.sub, client, issued.scopes)
             lifetime = client.refresh_token_lifetime if refresh_token else None
             return TokenAnswer(
-                account=consent.account,
-                access_token=self._new_access_token(consent.account, client, issued.scopes),
+                account=account,
+                client_id=client_id,
+                access_token=self._tokens.new_access(account.sub, client, issued.scopes),
                 scopes=issued.scopes,
                 refresh_token=refresh_token,
                 refresh_token_expires_in=int(lifetime.total_seconds()) if lifetime else None,
@@ -243,110 +250,121 @@ class Accounts:
         """``grant_type=refresh_token``: a new access token; the refresh token stays the same."""
         with self._lock:
             client = self._authenticated(client_id, client_secret)
-            token = self._tokens.refresh.get(refresh_token)
+            token = self._tokens.refresh(refresh_token)
             if token is None or token.client.client_id != client_id:
                 raise OAuthError("invalid_grant", "Token has been expired or revoked.")
-            if token.account.email in self._refused:
-                raise self._refused[token.account.email]
-            now = self._now()
-            if (token.expires is not None and now >= token.expires) or now - token.used > REFRESH_TOKEN_IDLE:
-                raise OAuthError("invalid_grant", "Token has been expired or revoked.")
-            token.used = now
-            access_token = self._new_access_token(token.account, client, token.scopes)
-            return TokenAnswer(token.account, access_token, token.scopes)
-
-    def revoke(self, token: str) -> None:
-        """Removes all that the token's account granted to the token's whole project, for all its clients."""
-        with self._lock:
-            found = self._tokens.refresh.get(token) or self._tokens.access.get(token)
-            if found is None:
-                raise OAuthError("invalid_token", "Token expired or revoked")
-            self.remove_access(found.account.email, found.client.project)
-
-    def remove_access(self, email: str, project: str) -> None:
-        """What the account's owner does under "Third-party apps with account access", or `revoke` does for them."""
-        with self._lock:
-            tokens = self._tokens
-            for kind in (tokens.access, tokens.refresh):
-                gone = [
-                    text
-                    for text, token in kind.items()
-                    if token.account.email == email and token.client.project == project
-                ]
-                for text in gone:
-                    del kind[text]
-            for key in [key for key in tokens.consented if key[0] == email and self._project(key[1]) == project]:
-                del tokens.consented[key]
-
-    def expire_access_tokens(self, email: str | None = None) -> None:
-        """Apps' access tokens (of one account, or all) are refused from now on; refresh tokens live on."""
-        with self._lock:
-            access = self._tokens.access
-            for text, token in list(access.items()):
-                if email in {None, token.account.email} and token.client.client_id != UI_CLIENT_ID:
-                    del access[text]
+            if token.sub in self._refused:
+                raise self._refused[token.sub]
+            token.used = self._now()
+            access_token = self._tokens.new_access(token.sub, client, token.scopes)
+            return TokenAnswer(self._accounts[token.sub], client_id, access_token, token.scopes)
 
     def ui_token(self, email: str, scopes: Iterable[str]) -> str:
         """The access token of Google's own calendar page, which does not expire. KeyError: no such account."""
         with self._lock:
-            if email not in self._ui_tokens:
+            sub = self._known(email).sub
+            if sub not in self._ui_tokens:
                 client = OAuthClient(UI_CLIENT_ID, "", (), "Google Calendar", "google")
-                token = self._new_access_token(self._accounts[email], client, tuple(scopes), lasting=True)
-                self._ui_tokens[email] = token
-            return self._ui_tokens[email]
+                self._ui_tokens[sub] = self._tokens.new_access(sub, client, tuple(scopes), lasting=True)
+            return self._ui_tokens[sub]
 
     def grant_of(self, access_token: str) -> Grant | None:
         """What the token stands for; None if it is unknown, revoked or expired."""
         with self._lock:
-            token = self._tokens.access.get(access_token)
-            if token is None or (token.expires is not None and self._now() >= token.expires):
+            token = self._tokens.access(access_token)
+            if token is None:
                 return None
-            return Grant(token.account, token.client.client_id, frozenset(token.scopes))
+            return Grant(self._accounts[token.sub], token.client.client_id, frozenset(token.scopes))
+
+    # How it ends.
+
+    def revoke(self, token: str) -> None:
+        """Removes all that the token's account granted to the token's whole project, for all its clients."""
+        with self._lock:
+            found = self._tokens.refresh(token) or self._tokens.access(token)
+            if found is None:
+                raise OAuthError("invalid_token", "Token expired or revoked")
+            self._remove_access(found.sub, found.client.project)
+
+    def remove_access(self, email: str, project: str) -> None:
+        """What the account's owner does under "Third-party apps with account access", or `revoke` does for them."""
+        with self._lock:
+            self._remove_access(self._known(email).sub, project)
+
+    def change_password(self, email: str) -> None:
+        """All tokens that reach further than the sign-in end; what was consented to stays so.
+
+        Documented for tokens with Gmail scopes only; harsher here, so that it is met with the scopes that we ask for.
+        """
+        with self._lock:
+            self._end(lambda token: not set(token.scopes) <= SIGN_IN_SCOPES, self._known(email).sub)
+
+    def refuse_tokens(self, email: str, error: str = "invalid_grant", subtype: str | None = None) -> None:
+        """Every refresh of the account fails from now on: ``admin_policy_enforced``, subtype ``invalid_rapt``..."""
+        description = "Token has been expired or revoked." if error == "invalid_grant" else error
+        if subtype is not None:
+            description = f"reauth related error ({subtype})"
+        self._refused[self._known(email).sub] = OAuthError(error, description, subtype=subtype)
+
+    def allow_tokens(self, email: str) -> None:
+        """Ends `refuse_tokens`."""
+        self._refused.pop(self._known(email).sub, None)
+
+    def expire_access_tokens(self, email: str | None = None) -> None:
+        """Apps' access tokens (of one account, or all) are refused from now on; refresh tokens live on."""
+        with self._lock:
+            sub = None if email is None else self._known(email).sub
+            self._end(lambda _: True, sub, access_only=True)
+
+    def _remove_access(self, sub: str, project: str) -> None:
+        self._end(lambda token: token.client.project == project, sub)
+        for key in self._of_project(sub, project):
+            del self._consented[key]
+        for text, code in list(self._codes.items()):
+            if code.consent.account.sub == sub and code.consent.client.project == project:
+                del self._codes[text]
+
+    def _end(self, which: Callable[[Token], bool], sub: str | None, *, access_only: bool = False) -> None:
+        """Ends apps' tokens, of one account or of all; Google's own page is no app."""
+        self._tokens.end(
+            lambda token: sub in {None, token.sub} and token.client.client_id != UI_CLIENT_ID and which(token),
+            access_only=access_only,
+        )
+
+    def _of_project(self, sub: str, project: str) -> list[tuple[str, str]]:
+        """The consents of the account to the project's clients."""
+        clients = {client_id for client_id, client in self._clients.items() if client.project == project}
+        return [key for key in self._consented if key[0] == sub and key[1] in clients]
+
+    def _known(self, email: str) -> Account:
+        account = self.get(email)
+        if account is None:
+            raise KeyError(email)
+        return account
 
     def _authenticated(self, client_id: str, client_secret: str) -> OAuthClient:
+        if client_id in self._removed:
+            raise OAuthError("deleted_client", "The OAuth client was deleted.", status=401)
         client = self._clients.get(client_id)
         if client is None:
-            known = any(token.client.client_id == client_id for token in self._tokens.refresh.values())
-            if known:
-                raise OAuthError("deleted_client", "The OAuth client was deleted.", status=401)
             raise OAuthError("invalid_client", "The OAuth client was not found.", status=401)
         if not secrets.compare_digest(client.client_secret, client_secret):
             raise OAuthError("invalid_client", "Unauthorized", status=401)
         return client
-
-    def _project(self, client_id: str) -> str | None:
-        client = self._clients.get(client_id)
-        return client.project if client else None
-
-    def _new_access_token(
-        self, account: Account, client: OAuthClient, scopes: tuple[str, ...], *, lasting: bool = False
-    ) -> str:
-        text = "ya29." + secrets.token_urlsafe(48)
-        now = self._now()
-        expires = None if lasting else now + dt.timedelta(seconds=ACCESS_TOKEN_LIFETIME)
-        self._tokens.access[text] = _Token(account, client, scopes, expires, now)
-        return text
-
-    def _new_refresh_token(self, account: Account, client: OAuthClient, scopes: tuple[str, ...]) -> str:
-        refresh = self._tokens.refresh
-        own = [
-            text
-            for text, token in refresh.items()
-            if token.account == account and token.client.client_id == client.client_id
-        ]
-        for text in own[: max(0, len(own) - MAX_REFRESH_TOKENS + 1)]:
-            del refresh[text]
-        text = "1//0" + secrets.token_urlsafe(48)
-        now = self._now()
-        expires = now + client.refresh_token_lifetime if client.refresh_token_lifetime else None
-        refresh[text] = _Token(account, client, scopes, expires, now)
-        return text
 
 
 def _union(first: Iterable[str], second: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*first, *second]))
 
 
-def _s256(verifier: str) -> str:
-    """RFC 7636, 4.2."""
-    return base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+def _check_verifier(challenge: str | None, verifier: str | None) -> None:
+    """RFC 7636, 4.2 and 4.6; the texts are Google's as users report them."""
+    if challenge is None:
+        if verifier is not None:
+            raise OAuthError("invalid_grant", "code_verifier or verifier is not needed.")
+        return
+    if verifier is None:
+        raise OAuthError("invalid_grant", "Missing code verifier.")
+    digest = base64.urlsafe_b64encode(hashlib.sha256(verifier.encode()).digest()).decode().rstrip("=")
+    if not secrets.compare_digest(digest, challenge):
+        raise OAuthError("invalid_grant", "Invalid code verifier.")

@@ -32,3 +32,5 @@ class Behaviour:
     sync_token_lifetime: dt.timedelta | None = None
     # Google's own maximum for push channels, which wins over a longer wish. Not documented.
     max_channel_lifetime: dt.timedelta = dt.timedelta(days=30)
+    # Whether a channel's ``sync`` message arrives before the answer to the watch that opened it: it "may".
+    sync_before_answer: bool = False

@@ -70,6 +70,7 @@ class Entry:
     primary: bool = False
     hidden: bool = False
     summary_override: str | None = None
+    color: str = "#9fe1e7"  # Google's number 14, which most calendars begin with.
 
 
 class Calendars:
@@ -151,12 +152,14 @@ class Calendars:
 
     def entries(self, account: Account) -> list[tuple[Calendar, Entry]]:
         """The account's calendar list."""
-        return [(self._calendars[calendar_id], entry) for calendar_id, entry in self._lists[account.email].items()]
+        return [
+            (self._calendars[calendar_id], entry) for calendar_id, entry in self._lists[account.calendar_id].items()
+        ]
 
     def find(self, account: Account, calendar_id: str) -> tuple[Calendar, Entry]:
         """By id, or ``primary``; 404 also for what the account may not see."""
-        wanted = account.email if calendar_id == "primary" else calendar_id
-        entry = self._lists.get(account.email, {}).get(wanted)
+        wanted = account.calendar_id if calendar_id == "primary" else calendar_id
+        entry = self._lists.get(account.calendar_id, {}).get(wanted)
         if entry is None:
             raise known("notFound")
         return self._calendars[wanted], entry

@@ -147,11 +147,11 @@ class CalendarApi:
         if filters:
             raise not_simulated(f"calendar.events.watch with {filters[0]}")
         calendar, _ = self._calendars.find(call.account, call.path["calendarId"])
-        return self._push.watch(call.account.email, call.client_id, calendar.id, call.body)
+        return self._push.watch(call.account.calendar_id, call.client_id, calendar.id, call.body)
 
     def _stop(self, call: Call) -> None:
         self._push.stop_channel(
-            call.account.email, call.client_id, call.body.get("id", ""), call.body.get("resourceId", "")
+            call.account.calendar_id, call.client_id, call.body.get("id", ""), call.body.get("resourceId", "")
         )
 
     def _writable(self, call: Call) -> tuple[Calendar, Entry]:
@@ -210,7 +210,8 @@ def _entry(calendar: Calendar, entry: Entry) -> dict[str, Any]:
     return (
         {"kind": "calendar#calendarListEntry"}
         | _common(calendar)
-        | {"accessRole": entry.role, "colorId": "14", "defaultReminders": DEFAULT_REMINDERS}
+        | {"accessRole": entry.role, "defaultReminders": DEFAULT_REMINDERS}
+        | {"colorId": "14", "backgroundColor": entry.color, "foregroundColor": "#000000"}
         | overrides
         | {name: value for name, value in flags.items() if value}
     )

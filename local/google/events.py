@@ -61,7 +61,7 @@ class Events:
             "created": timestamp(self._calendars.now().replace(microsecond=0)),
             "iCalUID": body.get("iCalUID") or f"{event_id}@google.com",
             "sequence": 0,
-            "creator": event_rules.person({"email": author.email}, calendar.id),
+            "creator": event_rules.person({"email": author.calendar_id}, calendar.id),
             "organizer": organizer,
             **({"privateCopy": True} if origin and origin.private_copy else {}),
         }

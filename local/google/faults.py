@@ -5,7 +5,20 @@ import time
 from collections import defaultdict, deque
 from dataclasses import dataclass
 
-from local.google.errors import ApiError, known
+from local.google.errors import known
+
+
+class ConnectionDroppedError(Exception):
+    """The connection ends without an answer."""
+
+
+class StrayAnswerError(Exception):
+    """Something else than Google answers, a proxy for instance; `body` comes with `status`."""
+
+    def __init__(self, status: int, body: bytes) -> None:
+        super().__init__(f"stray answer {status}")
+        self.status = status
+        self.body = body
 
 
 @dataclass(slots=True)
@@ -15,7 +28,7 @@ class _Fault:
     method_id: str
     times: int
     after_effect: bool = False
-    error: ApiError | None = None
+    error: Exception | None = None
     seconds: float = 0.0
 
 
@@ -33,6 +46,16 @@ class Faults:
         """See `GoogleSimulator.fail_next`."""
         with self._lock:
             self._faults.append(_Fault(method_id, times, after_effect, known(reason, status)))
+
+    def drop_next(self, method_id: str, times: int, seconds: float, *, after_effect: bool) -> None:
+        """See `GoogleSimulator.drop_next`."""
+        with self._lock:
+            self._faults.append(_Fault(method_id, times, after_effect, ConnectionDroppedError(), seconds))
+
+    def answer_next(self, method_id: str, status: int, body: bytes, times: int) -> None:
+        """See `GoogleSimulator.answer_next`."""
+        with self._lock:
+            self._faults.append(_Fault(method_id, times, after_effect=True, error=StrayAnswerError(status, body)))
 
     def slow_next(self, method_id: str, seconds: float, times: int) -> None:
         """See `GoogleSimulator.slow_next`."""

@@ -18,7 +18,7 @@ from local.google.accounts import UI_CLIENT_ID, Accounts, Grant
 from local.google.calendar_api import Call, Handler
 from local.google.discovery import Discovery, Method
 from local.google.errors import ApiError, known, not_simulated
-from local.google.faults import Faults
+from local.google.faults import ConnectionDroppedError, Faults, StrayAnswerError
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +50,8 @@ class RecordedRequest:
     """One API call on record, without credentials. `method_id` "" if no method was recognised.
 
     `query`: repeated parameters joined by commas; `body`: the parsed JSON, None if there was none; `account`: the
-    e-mail address that the token stands for; `headers`: only If-Match and If-None-Match, lower case.
+    e-mail address that the token stands for; `headers`: only If-Match and If-None-Match, lower case; `status` 0: no
+    answer, or none of ours.
     """
 
     method_id: str
@@ -87,16 +88,19 @@ class Gateway:
         self._record: list[RecordedRequest] = []
 
     def answer(self, incoming: Incoming, *, record: bool = True) -> Outcome:
-        """Carries out one call; refusals are answers, nothing is raised."""
+        """Carries out one call; refusals are answers. Raises only the faults that are no answer of the API's."""
         path, _, query = incoming.target.partition("?")
         pairs = parse_qsl(query, keep_blank_values=True)
         found = self.discovery.find(incoming.http_method, path)
         scheme, _, token = incoming.headers.get("authorization", "").partition(" ")
         grant = self._accounts.grant_of(token) if scheme.lower() == "bearer" else None
+        unanswered: Exception | None = None
         try:
             if found is None:
                 raise known("notFound")
             outcome = self._carry_out(incoming, found, pairs, grant)
+        except (ConnectionDroppedError, StrayAnswerError) as fault:
+            unanswered, outcome = fault, Outcome(0)
         except ApiError as error:
             outcome = Outcome(error.status, None if error.status == 304 else error.body())  # noqa: PLR2004
         if record:
@@ -115,6 +119,8 @@ class Gateway:
                     at=self._now(),
                 )
             )
+        if unanswered is not None:
+            raise unanswered
         return outcome
 
     def put_on_record(self, request: RecordedRequest) -> None:

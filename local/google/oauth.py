@@ -17,15 +17,16 @@ from local.google.accounts import (
     Account,
     Accounts,
     Consent,
-    OAuthClient,
     OAuthError,
     TokenAnswer,
 )
+from local.google.faults import Faults
+from local.google.tokens import OAuthClient
 from local.oidc import Signer
 
 AUTHORIZE_PATH = "/o/oauth2/v2/auth"
 
-_PAGE = """<!doctype html>
+PAGE = """<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><meta name="viewport" content="width=device-width">
 <title>{title}</title>
 <style>
@@ -43,9 +44,10 @@ _PAGE = """<!doctype html>
 class OAuthPages:
     """The routes, over the state in `accounts`."""
 
-    def __init__(self, accounts: Accounts, signer: Signer) -> None:
+    def __init__(self, accounts: Accounts, signer: Signer, faults: Faults) -> None:
         self._accounts = accounts
         self._signer = signer
+        self._faults = faults
 
     def register(self, app: Flask) -> None:
         """Adds them to the app."""
@@ -62,7 +64,7 @@ class OAuthPages:
             client, scopes = _asked(self._accounts)
         except OAuthError as error:
             return _error_page(error)
-        if request.args.get("prompt") == "none":
+        if "none" in _prompts():
             return _silently(self._accounts, client, scopes)
         return Response(_consent_page(self._accounts, client, scopes), mimetype="text/html")
 
@@ -79,20 +81,30 @@ class OAuthPages:
             return _back({"error": "access_denied"})
         if account is None:
             return _error_page(OAuthError("invalid_request", "Choose an account"))
+        try:
+            self._accounts.check_allowed(account, client)
+        except OAuthError as error:
+            return _error_page(error)
         return _with_code(self._accounts, account, client, granted)
 
     def token(self) -> BaseResponse:
         """A code or a refresh token, for an access token."""
-        return _oauth_json(lambda: _token_body(_token_answer(self._accounts), self._signer))
+        self._faults.meet("oauth2.token")
+        answer = _oauth_json(lambda: _token_body(_token_answer(self._accounts), self._accounts, self._signer))
+        self._faults.meet("oauth2.token", after_effect=True)
+        return answer
 
     def revoke(self) -> BaseResponse:
         """Ends all that was granted to the token's project."""
 
-        def answer() -> dict[str, object]:
+        def carry_out() -> dict[str, object]:
             self._accounts.revoke(request.values.get("token", ""))
             return {}
 
-        return _oauth_json(answer)
+        self._faults.meet("oauth2.revoke")
+        answer = _oauth_json(carry_out)
+        self._faults.meet("oauth2.revoke", after_effect=True)
+        return answer
 
     def certs(self) -> BaseResponse:
         """What ID tokens are verified with."""
@@ -108,9 +120,11 @@ class OAuthPages:
         account = grant.account
         body: dict[str, object] = {"id": account.sub}
         if SPELLED_OUT["email"] in grant.scopes:
-            body |= {"email": account.email, "verified_email": True}
+            body |= {"email": account.email, "verified_email": account.email_verified}
         if SPELLED_OUT["profile"] in grant.scopes:
             body |= {"name": account.name}
+        if account.domain is not None:
+            body |= {"hd": account.domain}
         return _json(body, 200)
 
 
@@ -129,12 +143,14 @@ def _asked(accounts: Accounts) -> tuple[OAuthClient, tuple[str, ...]]:
     scopes = tuple(dict.fromkeys(SPELLED_OUT.get(s, s) for s in request.args.get("scope", "").split()))
     if not scopes:
         raise OAuthError("invalid_request", "Missing required parameter: scope")
+    if "none" in _prompts() and len(_prompts()) > 1:
+        raise OAuthError("invalid_request", "Invalid parameter value for prompt: none stands alone")
     return client, scopes
 
 
 def _silently(accounts: Accounts, client: OAuthClient, scopes: tuple[str, ...]) -> BaseResponse:
     """``prompt=none``: works for a known account that granted everything before."""
-    account = accounts.get(request.args.get("login_hint", ""))
+    account = _hinted(accounts)
     granted = accounts.granted(account.email, client.client_id) if account else None
     if account is None or granted is None or not set(scopes) <= set(granted):
         return _back({"error": "interaction_required"})
@@ -150,13 +166,35 @@ def _with_code(accounts: Accounts, account: Account, client: OAuthClient, scopes
             redirect_uri=asked["redirect_uri"],
             scopes=scopes,
             offline=asked.get("access_type") == "offline",
-            prompt_consent="consent" in asked.get("prompt", "").split(),
+            prompt_consent="consent" in _prompts(),
             include_granted=asked.get("include_granted_scopes") == "true",
             code_challenge=asked.get("code_challenge"),
             nonce=asked.get("nonce"),
         )
     )
     return _back({"code": code, "scope": " ".join(scopes)})
+
+
+def _prompts() -> list[str]:
+    return request.args.get("prompt", "").split()
+
+
+def _hinted(accounts: Accounts) -> Account | None:
+    """``login_hint`` is an address or a `sub`."""
+    hint = request.args.get("login_hint")
+    return next((account for account in accounts.all() if hint in {account.email, account.sub}), None)
+
+
+def _offered(accounts: Accounts) -> list[Account]:
+    """Those of the Workspace in ``hd``, "*" for any Workspace; all where it is not given. Whoever edits the address
+    in their browser chooses another: it makes the page shorter, and keeps nobody out.
+    """
+    domain = request.args.get("hd")
+    return [
+        account
+        for account in accounts.all()
+        if domain is None or account.domain == domain or (domain == "*" and account.domain is not None)
+    ]
 
 
 def _back(answer: dict[str, str]) -> BaseResponse:
@@ -169,12 +207,13 @@ def _back(answer: dict[str, str]) -> BaseResponse:
 
 
 def _consent_page(accounts: Accounts, client: OAuthClient, scopes: tuple[str, ...]) -> str:
-    hint = request.args.get("login_hint")
-    choices = accounts.all()
-    chosen = hint if any(account.email == hint for account in choices) else None
+    choices = _offered(accounts)
+    chosen = _hinted(accounts) or (choices[0] if len(choices) == 1 else None)
+    if "select_account" in _prompts():
+        chosen = None
     people = "".join(
         f'<label><input type="radio" name="account" value="{html.escape(account.email)}" required'
-        f"{' checked' if account.email == chosen or len(choices) == 1 else ''}> {html.escape(account.name)}"
+        f"{' checked' if account == chosen else ''}> {html.escape(account.name)}"
         f" <small>{html.escape(account.email)}</small></label>"
         for account in choices
     )
@@ -193,12 +232,12 @@ def _consent_page(accounts: Accounts, client: OAuthClient, scopes: tuple[str, ..
         '<button name="decision" value="allow">Allow</button> '
         '<button name="decision" value="cancel" formnovalidate>Cancel</button></form>'
     )
-    return _PAGE.format(title=f"{name} wants access to your Google Account", content=content)
+    return PAGE.format(title=f"{name} wants access to your Google Account", content=content)
 
 
 def _error_page(error: OAuthError) -> BaseResponse:
     content = f"<p>Error {error.status}: {html.escape(error.error)}</p><p>{html.escape(error.description)}</p>"
-    return Response(_PAGE.format(title="Access blocked", content=content), error.status, mimetype="text/html")
+    return Response(PAGE.format(title="Access blocked", content=content), error.status, mimetype="text/html")
 
 
 def _token_answer(accounts: Accounts) -> TokenAnswer:
@@ -215,7 +254,7 @@ def _token_answer(accounts: Accounts) -> TokenAnswer:
     raise OAuthError("unsupported_grant_type", f"Invalid grant_type: {form.get('grant_type')}")
 
 
-def _token_body(answer: TokenAnswer, signer: Signer) -> dict[str, object]:
+def _token_body(answer: TokenAnswer, accounts: Accounts, signer: Signer) -> dict[str, object]:
     account = answer.account
     body: dict[str, object] = {
         "access_token": answer.access_token,
@@ -228,14 +267,18 @@ def _token_body(answer: TokenAnswer, signer: Signer) -> dict[str, object]:
     if answer.refresh_token_expires_in is not None:
         body["refresh_token_expires_in"] = answer.refresh_token_expires_in
     if "openid" in answer.scopes:
-        claims: dict[str, object] = {"sub": account.sub}
+        claims: dict[str, object] = {"sub": account.sub, "azp": answer.client_id}
+        if account.domain is not None:
+            claims["hd"] = account.domain
         if SPELLED_OUT["email"] in answer.scopes:
-            claims |= {"email": account.email, "email_verified": True}
+            claims |= {"email": account.email, "email_verified": account.email_verified}
         if SPELLED_OUT["profile"] in answer.scopes:
             claims |= {"name": account.name}
         if answer.nonce is not None:
             claims["nonce"] = answer.nonce
-        body["id_token"] = signer.id_token(claims, request.form.get("client_id", ""))
+        id_token = signer.id_token(claims, answer.client_id)
+        accounts.put_on_record(id_token)
+        body["id_token"] = id_token
     return body
 
 

@@ -3,7 +3,8 @@
 After https://developers.google.com/workspace/calendar/api/guides/push: messages without a body, everything in headers;
 the first one says ``sync`` and may arrive before the watch request is answered; numbers grow, with gaps; 500, 502,
 503 and 504 are tried again with exponential backoff, any other refusal loses the message. "Not 100 % reliable":
-messages can be lost, doubled, held back and delayed on demand. A channel lives on when its grant is revoked, since
+messages can be lost, doubled, held back and delayed on demand, and a channel can fall silent long before it expires
+(compass-calendar#2791). A channel lives on when its grant is revoked, since
 nothing is documented about it: receivers must cope with messages about connections that are gone.
 """
 
@@ -23,7 +24,7 @@ from typing import Any
 from urllib.parse import quote, urlsplit
 
 from local.google.behaviour import Behaviour
-from local.google.errors import ApiError, invalid, required
+from local.google.errors import ApiError, invalid, known, required
 from local.outgoing import Outgoing
 
 USER_AGENT = "APIs-Google; (+https://developers.google.com/webmasters/APIs-Google.html)"
@@ -35,6 +36,8 @@ _RETRIED = {500, 502, 503, 504}
 _WORKERS = 4
 # Seconds until a webhook that does not answer counts as lost. Not documented.
 _TIMEOUT = 30.0
+# Seconds that the answer to a watch is held for its ``sync`` message, where that is to come first: it may be lost.
+_LONGEST_WAIT = 5.0
 
 _CHANNEL_ID = re.compile(r"[A-Za-z0-9\-_+/=]+", re.ASCII)
 _LOOPBACK = {"127.0.0.1", "localhost", "::1"}
@@ -102,6 +105,8 @@ class Push:
         self._queue: list[_Message] = []
         self._order = itertools.count()
         self._to_lose = 0
+        self._silent: set[str] = set()
+        self._unwatchable: set[str] = set()
         self._under_way = 0
         self._running = False
         self._outgoing = Outgoing()
@@ -112,6 +117,8 @@ class Push:
 
     def watch(self, account_email: str, client_id: str, calendar_id: str, body: dict[str, Any]) -> dict[str, Any]:
         """The new channel as the API answers it; its ``sync`` message is under way. Called under the lock."""
+        if calendar_id in self._unwatchable:
+            raise known("pushNotSupportedForRequestedResource", 400)
         channel_id, address, token = body.get("id"), body.get("address"), body.get("token")
         if not channel_id or not address:
             raise required("Missing required field: id or address")
@@ -143,6 +150,8 @@ class Push:
         self._channels[channel_id] = channel
         self._used_ids.add(channel_id)
         self._put(_Message(time.monotonic(), next(self._order), channel, "sync"))
+        if self._behaviour.sync_before_answer:
+            self._wait_for_sync(channel_id)
         answer = {
             "kind": "api#channel",
             "id": channel_id,
@@ -184,6 +193,16 @@ class Push:
         with self._changed:
             self._to_lose += count
 
+    def silence(self, channel_id: str) -> None:
+        """The channel dies without a word: it is open as before, and delivers nothing any more."""
+        with self._changed:
+            self._silent.add(channel_id)
+
+    def never_watch(self, calendar_id: str) -> None:
+        """The calendar cannot be watched, as some cannot: holidays, for example."""
+        with self._changed:
+            self._unwatchable.add(calendar_id)
+
     def resume(self) -> None:
         """Ends `paused`, and sends at once what piled up."""
         with self._changed:
@@ -211,6 +230,10 @@ class Push:
         if self._clock.is_alive():
             self._clock.join()
         self._workers.shutdown(cancel_futures=True)
+
+    def _wait_for_sync(self, channel_id: str) -> None:
+        """Until the first attempt at its ``sync`` message is over. Waiting gives the lock away: others are answered."""
+        self._changed.wait_for(lambda: any(one.channel_id == channel_id for one in self.deliveries), _LONGEST_WAIT)
 
     def _expiration(self, body: dict[str, Any]) -> dt.datetime:
         """The sooner of what was asked for (absolute, in ms, or ``params.ttl`` in s) and Google's own limit."""
@@ -255,6 +278,8 @@ class Push:
                 channel.due = False
         if self._channels.get(channel.id) is not channel or channel.expiration <= self._now():
             return  # Stopped, or expired without a word.
+        if channel.id in self._silent:
+            return
         if self._to_lose and message.attempt == 1:
             self._to_lose -= 1
             return

@@ -4,19 +4,21 @@ import datetime as dt
 import random
 import socket
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 from urllib.parse import urlsplit
 
 from flask import Flask, Response, request
 from werkzeug.serving import WSGIRequestHandler
 
+from local.firebase_auth import FirebaseAuth
 from local.google import batch
 from local.google.behaviour import Behaviour
 from local.google.errors import ApiError, not_simulated
-from local.google.faults import Faults
+from local.google.faults import ConnectionDroppedError, Faults, StrayAnswerError
 from local.google.gateway import Gateway, Incoming, Outcome, RecordedRequest, failed
 from local.google.oauth import OAuthPages
+from local.google.permissions import PermissionsPage
 
 _VERBS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 _OAUTH = {"/token": "oauth2.token", "/revoke": "oauth2.revoke"}
@@ -28,7 +30,7 @@ class Routes:
     def __init__(
         self,
         gateway: Gateway,
-        pages: OAuthPages,
+        pages: Sequence[OAuthPages | PermissionsPage | FirebaseAuth],
         faults: Faults,
         behaviour: Behaviour,
         order: random.Random,
@@ -49,8 +51,11 @@ class Routes:
         app.before_request(self._begin)
         app.after_request(self._end)
         app.register_error_handler(ApiError, lambda error: _response(failed(error)))
+        app.register_error_handler(StrayAnswerError, lambda error: Response(error.body, error.status))
+        app.register_error_handler(ConnectionDroppedError, _drop)
         app.add_url_rule("/healthz", view_func=lambda: "ok", endpoint="healthz")
-        self._pages.register(app)
+        for pages in self._pages:
+            pages.register(app)
         discovery = self._gateway.discovery
         app.add_url_rule(discovery.batch_path, view_func=self._batch, methods=["POST"])
         app.add_url_rule(f"{discovery.service_path}<path:rest>", view_func=self._call, methods=_VERBS)
@@ -64,8 +69,6 @@ class Routes:
         if request.path != "/healthz":
             with self._lock:
                 self.count += 1
-        if request.path in _OAUTH:
-            self._faults.meet(_OAUTH[request.path])
 
     def _end(self, response: Response) -> Response:
         if request.path not in _OAUTH:
@@ -75,8 +78,8 @@ class Routes:
                 method_id=_OAUTH[request.path],
                 http_method=request.method,
                 path=request.path,
-                query={},
-                # Made of secrets.
+                # Names only: the values are secrets, and so is all of the body.
+                query=dict.fromkeys(request.args, ""),
                 body=None,
                 headers={},
                 status=response.status_code,
@@ -104,6 +107,12 @@ class Routes:
     def _call(self, rest: str) -> Response:
         del rest  # The gateway reads the path as it came.
         return _response(self._gateway.answer(_incoming()))
+
+
+def _drop(_: ConnectionDroppedError) -> Response:
+    """Cuts the connection: the answer that Flask is given reaches nobody, and is on record with status 0."""
+    request.environ["werkzeug.socket"].shutdown(socket.SHUT_RDWR)
+    return Response(status=0)
 
 
 def _unknown(rest: str) -> Response:

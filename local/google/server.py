@@ -9,7 +9,8 @@ from typing import Any, Self
 
 from werkzeug.serving import BaseWSGIServer, make_server
 
-from local.google.accounts import Account, Accounts, OAuthClient
+from local.firebase_auth import FirebaseAuth
+from local.google.accounts import Account, Accounts
 from local.google.behaviour import Behaviour
 from local.google.calendar import Calendar, Calendars, Entry
 from local.google.calendar_api import CalendarApi
@@ -19,9 +20,11 @@ from local.google.events import Events
 from local.google.faults import Faults
 from local.google.gateway import Gateway, RecordedRequest
 from local.google.oauth import OAuthPages
+from local.google.permissions import PERMISSIONS_PATH, PermissionsPage
 from local.google.person import UI_SCOPES, Person
 from local.google.push import Push
 from local.google.routes import Connections, Routes
+from local.google.tokens import OAuthClient
 from local.oidc import Signer
 
 
@@ -45,6 +48,7 @@ class GoogleSimulator:
         port: int = 0,
     ) -> None:
         self.signer = signer or Signer()
+        self.firebase = FirebaseAuth()
         self.behaviour = Behaviour()
         self._lock = threading.RLock()
         self.accounts = Accounts(self._lock, now)
@@ -55,7 +59,7 @@ class GoogleSimulator:
         self._events = Events(self._calendars, self.behaviour)
         handlers = CalendarApi(self._calendars, self._events, self.listings, self.push, self.behaviour).handlers
         self._gateway = Gateway(bundled("calendar.v3"), handlers, self.accounts, self._faults, self._lock, now)
-        pages = OAuthPages(self.accounts, self.signer)
+        pages = (OAuthPages(self.accounts, self.signer, self._faults), PermissionsPage(self.accounts), self.firebase)
         order = random.Random(seed)  # noqa: S311 - an order, no secret
         self._routes = Routes(self._gateway, pages, self._faults, self.behaviour, order, now)
         self._connections = Connections()
@@ -93,10 +97,23 @@ class GoogleSimulator:
 
     # Set-up.
 
-    def add_account(self, email: str, name: str = "", time_zone: str = "Europe/Berlin") -> Account:
-        """A Google account with its primary calendar, whose id is the address. Raises ValueError if it exists."""
+    def add_account(
+        self,
+        email: str,
+        name: str = "",
+        time_zone: str = "Europe/Berlin",
+        *,
+        email_verified: bool = True,
+        domain: str | None = None,
+    ) -> Account:
+        """A Google account with its primary calendar, whose id is the address. Raises ValueError if it exists.
+
+        `domain`: of the Workspace that it belongs to.
+        """
         with self._lock:
-            account = self.accounts.add(email, name or email.partition("@")[0], time_zone)
+            account = self.accounts.add(
+                email, name or email.partition("@")[0], time_zone, email_verified=email_verified, domain=domain
+            )
             self._calendars.add(Calendar(email, email, time_zone, email), email, Entry("owner", primary=True))
             return account
 
@@ -109,18 +126,21 @@ class GoogleSimulator:
         *,
         calendar_id: str | None = None,
         hidden: bool = False,
+        color: str = "#9fe1e7",
     ) -> str:
         """A secondary calendar in the account's list; its id. With a lesser role it belongs to somebody else."""
         new_id = calendar_id or f"c_{secrets.token_hex(16)}@group.calendar.google.com"
-        owner = email if access_role == "owner" else "somebody.else@example.com"
+        home = self._home(email)
+        owner = home if access_role == "owner" else "somebody.else@example.com"
         with self._lock:
-            self._calendars.add(Calendar(new_id, summary, time_zone, owner), email, Entry(access_role, hidden=hidden))
+            entry = Entry(access_role, hidden=hidden, color=color)
+            self._calendars.add(Calendar(new_id, summary, time_zone, owner), home, entry)
         return new_id
 
     def set_access(self, email: str, calendar_id: str, access_role: str | None) -> None:
         """Shares the calendar with the account, changes its role, or takes it away (None). Sync tokens die of it."""
         with self._lock:
-            self._calendars.set_role(email, calendar_id, access_role)
+            self._calendars.set_role(self._home(email), calendar_id, access_role)
 
     def delete_calendar(self, calendar_id: str) -> None:
         """A secondary calendar is deleted for good: 404 for everybody, gone from all lists, its channels dead."""
@@ -142,9 +162,14 @@ class GoogleSimulator:
         *,
         project: str = "studio-sync",
         refresh_token_lifetime: dt.timedelta | None = None,
+        organization: str | None = None,
     ) -> OAuthClient:
-        """Registers a web client; `refresh_token_lifetime` of 7 days makes it a project in testing."""
-        client = OAuthClient(client_id, client_secret, tuple(redirect_uris), name, project, refresh_token_lifetime)
+        """Registers a web client; `refresh_token_lifetime` of 7 days makes it a project in testing, and `organization`
+        one that is internal to this domain.
+        """
+        client = OAuthClient(
+            client_id, client_secret, tuple(redirect_uris), name, project, refresh_token_lifetime, organization
+        )
         self.accounts.add_client(client)
         return client
 
@@ -152,7 +177,9 @@ class GoogleSimulator:
 
     def person(self, email: str) -> Person:
         """The account's owner, editing in Google's own page."""
-        return Person(email, self.ui_token(email), lambda incoming: self._gateway.answer(incoming, record=False))
+        return Person(
+            self._home(email), self.ui_token(email), lambda incoming: self._gateway.answer(incoming, record=False)
+        )
 
     def ui_token(self, email: str) -> str:
         """An access token of Google's own page: all calendar scopes, no expiry, no quota and no faults."""
@@ -170,8 +197,13 @@ class GoogleSimulator:
             account = self.accounts.get(email)
             if account is None:
                 raise ValueError(f"no account {email}")
-            calendar, _ = self._calendars.find(account, calendar_id or email)
+            calendar, _ = self._calendars.find(account, calendar_id or "primary")
             return self._events.receive(calendar, account, fields, organizer).resource
+
+    @property
+    def permissions_url(self) -> str:
+        """A page to remove an app's access to an account."""
+        return self.url + PERMISSIONS_PATH
 
     def remove_app_access(self, email: str, client_id: str) -> None:
         """The person removes the app in their account's security settings: all of the project's tokens die."""
@@ -179,6 +211,11 @@ class GoogleSimulator:
         if client is None:
             raise ValueError(f"no OAuth client {client_id}")
         self.accounts.remove_access(email, client.project)
+
+    def _home(self, email: str) -> str:
+        """The id of the account's primary calendar, by which its calendars are kept: it outlives a new address."""
+        account = self.accounts.get(email)
+        return email if account is None else account.calendar_id
 
     # What goes wrong.
 
@@ -192,12 +229,24 @@ class GoogleSimulator:
         """
         self._faults.fail_next(method_id, status, reason, times, after_effect=after_effect)
 
+    def drop_next(self, method_id: str, times: int = 1, *, seconds: float = 0, after_effect: bool = False) -> None:
+        """The connections of the next `times` calls end without an answer, after so many seconds.
+
+        More seconds than a client waits, and for the client it is a time-out. httplib2 sends a request whose connection
+        was dropped at once a second time, by itself: two `times` are needed until its caller hears of it.
+        """
+        self._faults.drop_next(method_id, times, seconds, after_effect=after_effect)
+
+    def answer_next(self, method_id: str, body: bytes, times: int = 1, *, status: int = 200) -> None:
+        """The next `times` calls take effect, but what comes back is `body`, whatever that is."""
+        self._faults.answer_next(method_id, status, body, times)
+
     def slow_next(self, method_id: str, seconds: float, times: int = 1) -> None:
         """The next `times` calls of the method take so much longer."""
         self._faults.slow_next(method_id, seconds, times)
 
     def clear_faults(self) -> None:
-        """Forgets what `fail_next` and `slow_next` still have in store."""
+        """Forgets what `fail_next` and its like still have in store."""
         self._faults.clear()
 
     def limit_rate(self, per_minute: int | None, status: int = 403, reason: str = "rateLimitExceeded") -> None:
