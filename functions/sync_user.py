@@ -10,7 +10,9 @@ from shared import http, wiring
 from shared.services.sync_calendar import sync_calendar
 
 log = logging.getLogger(__name__)
-parts = wiring.start(*wiring.FOR_STORE, *wiring.FOR_TASKS, *wiring.FOR_CALENDARS, *wiring.FOR_CHANNELS)
+parts = wiring.start(
+    *wiring.FOR_STORE, *wiring.FOR_TASKS, *wiring.FOR_CALENDARS, *wiring.FOR_CHANNELS, *wiring.FOR_RUNS
+)
 
 
 @functions_framework.http

@@ -19,9 +19,12 @@ from google.auth import exceptions as auth_exceptions
 from google.oauth2 import id_token
 from werkzeug.datastructures import Headers
 
+from shared.domain import identity
 from shared.domain.errors import SyncError
+from shared.services.accounts import ConnectRefusedError
 from shared.services.channels import ForgedError
 from shared.services.run import UnknownConnectionError
+from shared.services.signing_in import NobodyError
 
 log = logging.getLogger(__name__)
 
@@ -41,34 +44,17 @@ class BadRequestError(Exception):
     """The request is not of the form that this function takes; the message says what it takes."""
 
 
-class Callers:
-    """Verifies OIDC tokens. Certificates are fetched once an hour, not with every request."""
+class ForbiddenError(Exception):
+    """The caller is known, and may not do this; the message says who may."""
 
-    def __init__(self, certs_url: str) -> None:
-        self._certs_url = certs_url
+
+class Certificates:
+    """The public keys at an address, fetched once an hour, not with every request: a transport for google-auth."""
+
+    def __init__(self) -> None:
         self._kept: tuple[float, Any] | None = None
 
-    def check(self, headers: Headers, audience: str, allowed: Collection[str]) -> str:
-        """The caller's e-mail.
-
-        Raises:
-            RefusedError: no token, a token that is not valid for this audience, or a caller who is not `allowed`.
-        """
-        scheme, _, token = headers.get("Authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise RefusedError("an OIDC token is needed: Authorization: Bearer ...")
-        try:
-            claims = id_token.verify_token(token, self._certificates, audience=audience, certs_url=self._certs_url)
-        except (ValueError, auth_exceptions.GoogleAuthError) as error:
-            if isinstance(error, auth_exceptions.TransportError):
-                raise
-            raise RefusedError("the OIDC token is not valid here") from None
-        email = str(claims.get("email", ""))
-        if claims.get("iss") not in ISSUERS or not claims.get("email_verified") or email not in allowed:
-            raise RefusedError("this caller may not call this function")
-        return email
-
-    def _certificates(self, url: str, method: str = "GET", **options: Any) -> Any:
+    def __call__(self, url: str, method: str = "GET", **options: Any) -> Any:
         now, kept = time.monotonic(), self._kept
         if kept is not None and kept[0] > now:
             return kept[1]
@@ -81,6 +67,72 @@ class Callers:
         return answer
 
 
+def bearer(headers: Headers) -> str:
+    """The token of an ``Authorization: Bearer`` header, or an empty text."""
+    scheme, _, token = headers.get("Authorization", "").partition(" ")
+    return token if scheme.lower() == "bearer" else ""
+
+
+def _claims(token: str, certificates: Certificates, certs_url: str, audience: str) -> dict[str, Any]:
+    """What a token says, its signature, audience and time verified. Raises `RefusedError`."""
+    try:
+        claims: dict[str, Any] = id_token.verify_token(token, certificates, audience=audience, certs_url=certs_url)
+    except (ValueError, auth_exceptions.GoogleAuthError) as error:
+        if isinstance(error, auth_exceptions.TransportError):
+            raise
+        raise RefusedError("the OIDC token is not valid here") from None
+    return claims
+
+
+class Callers:
+    """Verifies OIDC tokens of service accounts: callers within our project."""
+
+    def __init__(self, certs_url: str) -> None:
+        self._certs_url = certs_url
+        self._certificates = Certificates()
+
+    def check(self, headers: Headers, audience: str, allowed: Collection[str]) -> str:
+        """The caller's e-mail.
+
+        Raises:
+            RefusedError: no token, a token that is not valid for this audience, or a caller who is not `allowed`.
+        """
+        token = bearer(headers)
+        if not token:
+            raise RefusedError("an OIDC token is needed: Authorization: Bearer ...")
+        claims = _claims(token, self._certificates, self._certs_url, audience)
+        email = str(claims.get("email", ""))
+        if claims.get("iss") not in ISSUERS or not claims.get("email_verified") or email not in allowed:
+            raise RefusedError("this caller may not call this function")
+        return email
+
+
+class FrontEndUsers:
+    """Verifies Firebase ID tokens: people who are signed in at a front-end.
+
+    Source: "Verify ID tokens using a third-party JWT library" of Firebase Authentication.
+    """
+
+    def __init__(self, certs_url: str, project: str) -> None:
+        self._certs_url = certs_url
+        self._project = project
+        self._certificates = Certificates()
+
+    def check(self, headers: Headers) -> tuple[str, str]:
+        """Studio and user, by the claims ``studio_id`` and ``user_id`` that the front-ends' sign-in has set.
+
+        Raises:
+            RefusedError: the token is not valid for this project, or names no user.
+        """
+        claims = _claims(bearer(headers), self._certificates, self._certs_url, self._project)
+        if claims.get("iss") != f"https://securetoken.google.com/{self._project}" or not claims.get("sub"):
+            raise RefusedError("the token is not one of this project's front-ends")
+        studio_id, user_id = claims.get("studio_id"), claims.get("user_id")
+        if not identity.usable(studio_id) or not identity.usable(user_id):
+            raise RefusedError("the token names no user of a studio: it needs the claims studio_id and user_id")
+        return str(studio_id), str(user_id)
+
+
 def answers(function: _Function) -> _Function:
     """Give a function's errors their status, and each of them one log line."""
 
@@ -88,28 +140,46 @@ def answers(function: _Function) -> _Function:
     def answered(*arguments: Any) -> Any:
         try:
             return function(*arguments)
-        except BadRequestError as error:
-            return _refuse(400, str(error))
-        except RefusedError as error:
-            return _refuse(401, str(error))
-        except ForgedError as error:
-            return _refuse(403, str(error))
-        except UnknownConnectionError:
-            return _refuse(404, "there is no such connection")
-        except (SyncError, auth_exceptions.TransportError) as error:
-            # Only our own storage, or the keys to tell callers by, are missing here: worth another try by the caller.
-            log.warning("not answered", extra={"error": type(error).__name__, "status": 503})
-            return _error(503, "try again later")
-        except Exception:
-            log.exception("unexpected", extra={"status": 500})
-            return _error(500, "this is our mistake; the log has it")
+        except Exception as error:  # noqa: BLE001 - each has its status, and what is unknown is logged there
+            status, message = status_of(error)
+            return _error(status, message)
 
     return answered  # type: ignore[return-value]
 
 
-def _refuse(status: int, message: str) -> Any:
-    log.warning("refused", extra={"status": status, "why": message})
-    return _error(status, message)
+def status_of(error: Exception) -> tuple[int, str]:
+    """The status that answers an error, and what may be said of it to the caller; the log gets its line."""
+    status, message = _status(error)
+    if status == HTTPStatus.SERVICE_UNAVAILABLE:
+        log.warning("not answered", extra={"error": type(error).__name__, "status": status})
+    elif status == HTTPStatus.INTERNAL_SERVER_ERROR:
+        log.error("unexpected", exc_info=error, extra={"status": status})
+    else:
+        # A message for a person may name an account: the log gets the kind only where it might.
+        known = isinstance(error, BadRequestError | RefusedError | ForbiddenError | ForgedError)
+        log.warning("refused", extra={"status": status, "why": message if known else type(error).__name__})
+    return status, message
+
+
+def _status(error: Exception) -> tuple[int, str]:
+    match error:
+        case BadRequestError():
+            return 400, str(error)
+        case RefusedError():
+            return 401, str(error)
+        case ForgedError() | ForbiddenError():
+            return 403, str(error)
+        case NobodyError():
+            return 403, str(error)
+        case UnknownConnectionError():
+            return 404, "there is no such connection"
+        case ConnectRefusedError():
+            return 409, str(error)
+        case SyncError() | auth_exceptions.TransportError():
+            # Only our own storage, Google, or the keys to tell callers by, are missing here: worth another try.
+            return 503, "try again later"
+        case _:
+            return 500, "this is our mistake; the log has it"
 
 
 def _error(status: int, message: str) -> Any:

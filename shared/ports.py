@@ -9,8 +9,8 @@ from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
+from shared.domain.account import Account, CalendarClaim
 from shared.domain.connection import (
-    Account,
     CalendarChoice,
     Channel,
     Connection,
@@ -21,7 +21,9 @@ from shared.domain.connection import (
 from shared.domain.errors import SyncError
 from shared.domain.event import CalendarWrite, Event
 from shared.domain.inbox import InboxItem
+from shared.domain.invitation import Invitation
 from shared.domain.link import Link
+from shared.domain.mail import Mail
 
 _Value = TypeVar("_Value")
 
@@ -117,30 +119,72 @@ class Calendars(Protocol):
 
 
 class Grant(msgspec.Struct, frozen=True, kw_only=True):
-    """What a person's consent brought. Never printed: `refresh_token` is the secret itself."""
+    """What a person's consent brought. Never printed: `refresh_token` is the secret itself.
+
+    `account_email` is an address that the account has shown to be its own only where `email_verified`. `nonce` is what
+    the authorization was asked with.
+    """
 
     account_id: str
     account_email: str
     scopes: tuple[str, ...]
     refresh_token: str | None = None
+    email_verified: bool = False
+    nonce: str | None = None
 
     def __repr__(self) -> str:
         return f"Grant(account_id={self.account_id!r})"
 
 
 class Consent(Protocol):
-    def exchange(self, code: str, redirect_uri: str) -> Grant:
-        """A one-time authorization code for what it grants. Raises `AccessLost` if the code is not good."""
+    def authorization_url(
+        self,
+        redirect_uri: str,
+        state: str,
+        scopes: Sequence[str],
+        *,
+        challenge: str | None = None,
+        nonce: str | None = None,
+        login_hint: str | None = None,
+        prompt: str | None = "consent",
+        offline: bool = True,
+    ) -> str:
+        """Where a person's browser goes to give consent.
+
+        `challenge` is the PKCE code challenge (S256, RFC 7636) of the verifier that `exchange` will be given. Access
+        that lasts, a refresh token, comes for sure only `offline` and with ``prompt="consent"``.
+        """
+        ...
+
+    def exchange(self, code: str, redirect_uri: str, verifier: str | None = None) -> Grant:
+        """A one-time authorization code for what it grants, with the PKCE code verifier if there was a challenge.
+
+        Raises `AccessLost` if the code is not good, `Misconfigured` if the provider does not accept us. Where no answer
+        comes (`Unavailable`), the code may be used up all the same: the next attempt says `AccessLost` then.
+        """
+        ...
+
+    def revoke(self, account_id: str) -> None:
+        """End at Google everything that the account granted to our project; a token that is not good any more is fine,
+        and so is none.
+        """
         ...
 
 
 class Secrets(Protocol):
-    def put(self, secret_id: str, value: str) -> None:
-        """Store a new version of a secret, making the secret if need be; earlier versions are destroyed."""
+    def put(self, secret_id: str, value: str) -> int:
+        """Store a new version of a secret, making the secret if need be; earlier versions are destroyed.
+
+        Gives the number of the version.
+        """
         ...
 
     def get(self, secret_id: str) -> str:
         """The newest version. Raises `AccessLost` if there is none."""
+        ...
+
+    def destroy(self, secret_id: str, version: int | None = None) -> None:
+        """Delete a secret with all its versions, or destroy one of these; what is not there is fine."""
         ...
 
 
@@ -208,6 +252,15 @@ class RunLog(msgspec.Struct, frozen=True, kw_only=True):
     summary: dict[str, Any]
 
 
+class UserDocument(msgspec.Struct, frozen=True):
+    """The document of a user of any studio, as read."""
+
+    studio_id: str
+    user_id: str
+    document: Document
+    version: Version
+
+
 class Due(msgspec.Struct, frozen=True):
     connection_id: str
     next_sync_at: dt.datetime
@@ -226,10 +279,13 @@ class Store(Protocol):
         *,
         user: tuple[str, str] | None = None,
         user_fields: Document | None = None,
+        account: tuple[str, Document] | None = None,
+        mail: tuple[str, Mail] | None = None,
     ) -> Version:
         """Compare and set, giving the new version; keys may be dotted paths, ``None`` removes a field.
 
-        `user_fields` are written to the document of `user` (studio id, user id) in the same step. Raises `Stale`.
+        In the same step `user_fields` are written to the document of `user` (studio id, user id), fields of an account
+        (given by its id) to its document, and a mail (given with its id) to the outbox of mails. Raises `Stale`.
         """
         ...
 
@@ -242,7 +298,7 @@ class Store(Protocol):
         ...
 
     def user_connections(self, studio_id: str, user_ids: Sequence[str]) -> dict[str, str]:
-        """User id to the id of the user's active connection, for those who have one."""
+        """User id to the id of the user's active connection, for those who have one that was not disconnected."""
         ...
 
     def connections_of_user(self, studio_id: str, user_id: str) -> dict[str, Stored[Connection]]:
@@ -329,19 +385,92 @@ class Store(Protocol):
         """
         ...
 
-    def claim_account(self, account: Account) -> bool:
-        """Claim an account for its user; False if somebody else has it. The same user may claim it again."""
-        ...
-
-    def calendar_taken(self, account: Account, calendar_id: str) -> bool:
-        """Whether another user keeps this calendar in step through another account: a second one would double it."""
-        ...
-
-    def save_connection(self, connection_id: str, connection: Connection) -> Connection:
+    def save_connection(
+        self,
+        connection_id: str,
+        connection: Connection,
+        user_fields: Document | None = None,
+        account: Stored[Account] | None = None,
+    ) -> Connection:
         """Make a connection, or revive it with its pairs if it was there before; gives it as it now is.
 
-        Revived, it keeps what it knows of the calendar, and compares everything on both sides first.
-
-        The user's document is pointed at it in the same step.
+        Revived, it keeps what it knows of the calendar, and compares everything on both sides first; with another
+        account than before, the channels of that one are retired. In the same step the user's document is pointed at it
+        and gets `user_fields`, and the account is `authorized`, if it is still as it was read. Raises `Stale`.
         """
+        ...
+
+    # --- accounts and people -------------------------------------------------------------------------------------
+
+    def account(self, account_id: str) -> Stored[Account] | None: ...
+
+    def accounts_of_user(self, studio_id: str, user_id: str) -> dict[str, Stored[Account]]:
+        """Every account that a user has claimed, by account id."""
+        ...
+
+    def claim_account(self, account: Account, now: dt.datetime) -> bool:
+        """Claim an account for its user; False if somebody else has it.
+
+        The same user may claim it again: it is brought up to date, and keeps its state unless it was `leaving`, and its
+        secret unless another is given. So may anybody where a claim has lapsed; nobody while it is being left.
+        """
+        ...
+
+    def update_account(self, account_id: str, version: Version, fields: Document) -> Version:
+        """Compare and set; ``None`` removes a field. Raises `Stale`."""
+        ...
+
+    def leave_account(
+        self, account: Stored[Account], connections: Sequence[Stored[Connection]], at: dt.datetime, *, shown: bool
+    ) -> Version:
+        """Mark an account as `leaving` since `at`, and connections as disconnected, whoever runs them, in one step.
+
+        Their channels are retired: nobody relies on them, and they are known until they are stopped.
+        `shown`: the user's document says so too. Raises `Stale`.
+        """
+        ...
+
+    def free_account(self, account_id: str, version: Version) -> None:
+        """Delete the document of an account. Raises `Stale`."""
+        ...
+
+    def claim_calendar(self, claim: CalendarClaim) -> bool:
+        """Claim a calendar for a user; False if another user keeps it in step.
+
+        A claim whose connection rests, is disconnected, or was never made, is anybody's to take over.
+        """
+        ...
+
+    def calendar_claim(self, calendar_id: str) -> CalendarClaim | None:
+        """Who claimed a calendar last; None where nobody did, or it was let go of."""
+        ...
+
+    def free_calendar(self, calendar_id: str, connection_id: str) -> None:
+        """Let go of a calendar that was claimed for this connection; another's claim stays."""
+        ...
+
+    def users_with_email(self, emails: Sequence[str]) -> list[UserDocument]:
+        """Users of any studio with one of up to 30 e-mail addresses, as they are written there."""
+        ...
+
+    def users_signed_in_by(self, subject: str) -> list[UserDocument]:
+        """Users of any studio whom an account with this subject signs in as."""
+        ...
+
+    def users_of_studio(self, studio_id: str) -> list[UserDocument]: ...
+
+    def user(self, studio_id: str, user_id: str) -> UserDocument | None: ...
+
+    def update_user(self, user: UserDocument, fields: Document) -> None:
+        """Compare and set; keys may be dotted paths, ``None`` removes a field. Raises `Stale`."""
+        ...
+
+    def invitation(self, studio_id: str, user_id: str) -> Stored[Invitation] | None: ...
+
+    def put_invitation(self, invitation: Invitation) -> None:
+        """Store it in place of any earlier one of the same user."""
+        ...
+
+    def use_invitation(self, invitation: Stored[Invitation], account_id: str) -> None:
+        """Note what account it was used with. Raises `Stale`."""
         ...

@@ -9,7 +9,7 @@ import secrets
 from typing import TYPE_CHECKING
 
 from shared.config import Settings, from_environment
-from shared.http import Callers
+from shared.http import Callers, FrontEndUsers
 
 if TYPE_CHECKING:
     from shared.adapters.cloud_tasks import CloudTasks
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from shared.adapters.google_calendar import GoogleCalendars
     from shared.adapters.google_oauth import GoogleAccounts
     from shared.adapters.secret_manager import SecretManagerSecrets
+    from shared.services.accounts import AccountPorts
     from shared.services.run import Ports
 
 QUEUES = ("now", "scheduled", "populate")
@@ -24,7 +25,9 @@ QUEUES = ("now", "scheduled", "populate")
 FOR_STORE = ("GOOGLE_CLOUD_PROJECT",)
 FOR_TASKS = ("GOOGLE_CLOUD_PROJECT", "TASKS_LOCATION", "SYNC_USER_URL", "FAN_OUT_URL", "TASKS_SERVICE_ACCOUNT")
 FOR_CHANNELS = ("CHANNEL_KEY",)
+FOR_CONSOLE = ("CONSOLE_URL", "CONSOLE_KEY", "FRONT_END_ORIGINS")
 FOR_CALENDARS = ("GOOGLE_OAUTH_CLIENT_ID", "GOOGLE_OAUTH_CLIENT_SECRET", "WEBHOOK_URL")
+FOR_RUNS = ("SAFETY_INTERVAL_MINUTES",)
 
 
 class SystemClock:
@@ -47,6 +50,10 @@ class Wiring:
     @functools.cached_property
     def callers(self) -> Callers:
         return Callers(self.settings["GOOGLE_CERTS_URL"])
+
+    @functools.cached_property
+    def front_end_users(self) -> FrontEndUsers:
+        return FrontEndUsers(self.settings["FIREBASE_CERTS_URL"], self.settings["GOOGLE_CLOUD_PROJECT"])
 
     @functools.cached_property
     def store(self) -> "FirestoreStore":
@@ -99,6 +106,7 @@ class Wiring:
             client_secret=self.settings["GOOGLE_OAUTH_CLIENT_SECRET"],
             auth_url=self.settings["GOOGLE_AUTH_URL"],
             token_url=self.settings["GOOGLE_TOKEN_URL"],
+            revoke_url=self.settings["GOOGLE_REVOKE_URL"],
             certs_url=self.settings["GOOGLE_CERTS_URL"],
         )
         return GoogleAccounts(client, self.secrets)
@@ -118,7 +126,14 @@ class Wiring:
     def run_ports(self) -> "Ports":
         from shared.services.run import Ports
 
-        return Ports(self.store, self.calendars, self.tasks, self.clock, new_id)
+        interval = self.settings.safety_interval
+        return Ports(self.store, self.calendars, self.tasks, self.clock, new_id, interval)
+
+    @property
+    def account_ports(self) -> "AccountPorts":
+        from shared.services.accounts import AccountPorts
+
+        return AccountPorts(self.store, self.accounts, self.calendars, self.secrets, self.tasks, self.clock, new_id)
 
 
 @functools.cache

@@ -13,6 +13,7 @@ from google.api_core import exceptions
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 
+from shared.adapters.firestore_accounts import FirestoreAccounts
 from shared.adapters.firestore_documents import (
     CHUNK,
     IN_VALUES,
@@ -23,11 +24,11 @@ from shared.adapters.firestore_documents import (
     errors,
     plain,
 )
-from shared.adapters.firestore_studio import FirestoreStudio
-from shared.domain import identity
-from shared.domain.connection import LOG_LIFE, Account, Connection, OutboxEntry, Parked, Populate
+from shared.domain.account import Account
+from shared.domain.connection import LOG_LIFE, Connection, OutboxEntry, Parked, Populate
 from shared.domain.errors import Unavailable
 from shared.domain.link import Link
+from shared.domain.mail import Mail
 from shared.ports import Document, Due, RunLog, Settlement, Stored, Version
 
 _OK = 0
@@ -35,7 +36,7 @@ _NOT_FOUND = 5
 _FAILED_PRECONDITION = 9
 
 
-class FirestoreStore(FirestoreStudio):
+class FirestoreStore(FirestoreAccounts):
     """The whole of the `Store` port."""
 
     # --- connections -------------------------------------------------------------------------------------------------
@@ -67,11 +68,19 @@ class FirestoreStore(FirestoreStudio):
         *,
         user: tuple[str, str] | None = None,
         user_fields: Document | None = None,
+        account: tuple[str, Document] | None = None,
+        mail: tuple[str, Mail] | None = None,
     ) -> Version:
         batch = self._client.batch()
         batch.update(self._connection(connection_id), as_update(fields), self._at(version))
         if user is not None and user_fields:
             batch.update(self._user(*user), as_update(user_fields))
+        if account is not None:
+            account_id, account_fields = account
+            batch.update(self._account(account_id), as_update(account_fields))
+        if mail is not None:
+            mail_id, said = mail
+            batch.set(self._client.collection("mail").document(mail_id), as_document(said))
         with errors():
             return batch.commit(**self._patience)[0].update_time
 
@@ -85,16 +94,31 @@ class FirestoreStore(FirestoreStudio):
         with errors():
             return [Due(found.id, plain(found.get("next_sync_at"))) for found in query.stream(**self._patience)]
 
-    def save_connection(self, connection_id: str, connection: Connection) -> Connection:
+    def save_connection(
+        self,
+        connection_id: str,
+        connection: Connection,
+        user_fields: Document | None = None,
+        account: Stored[Account] | None = None,
+    ) -> Connection:
         reference = self._connection(connection_id)
         user = self._user(connection.studio_id, connection.user_id)
-        shown = {"connection": {"id": connection_id, "state": connection.state, "reason": None}}
+        shown: dict[str, Any] = {"connection": {"id": connection_id, "state": connection.state, "reason": None}}
+        shown |= as_update(user_fields or {})
+
+        def alongside(batch: Any) -> Any:
+            batch.update(user, shown)
+            if account is not None:
+                # Always something new: Firestore counts a write that changes nothing as none, and others must see this.
+                used = as_update({"state": "authorized", "question": None, "used_at": connection.next_sync_at})
+                batch.update(self._account(account.id), used, self._at(account.version))
+            return batch
+
         with errors():
             batch = self._client.batch()
             batch.create(reference, as_document(connection))
-            batch.update(user, shown)
             try:
-                batch.commit(**self._patience)
+                alongside(batch).commit(**self._patience)
             except exceptions.AlreadyExists:
                 # What was edited while it rested is found by comparing everything, as after a lost cursor.
                 revived: dict[str, Any] = {
@@ -103,41 +127,22 @@ class FirestoreStore(FirestoreStudio):
                     "next_sync_at": connection.next_sync_at,
                     "populate": as_document(Populate()),
                     "earlier": list(connection.earlier),
+                    "primary": connection.primary,
                 }
                 if connection.active_since is not None:  # Another calendar was the active one until now.
                     revived["active_since"] = connection.active_since
+                held = self.connection(connection_id)
+                if held is not None and held.value.account_id != connection.account_id:
+                    known = [one for one in (held.value.channel, *held.value.retired) if one is not None]
+                    revived |= {"account_id": connection.account_id, "channel": None}
+                    revived["retired"] = [as_document(one) for one in known]
                 batch = self._client.batch()
                 batch.update(reference, {**revived, "failures": 0})
-                batch.update(user, shown)
-                batch.commit(**self._patience)
+                alongside(batch).commit(**self._patience)
         found = self.connection(connection_id)
         if found is None:
             raise Unavailable("a connection vanished while it was made")
         return found.value
-
-    def calendar_taken(self, account: Account, calendar_id: str) -> bool:
-        query = self._client.collection("connections").where(filter=FieldFilter("calendar_id", "==", calendar_id))
-        with errors():
-            found = [snapshot.to_dict() or {} for snapshot in query.stream(**self._patience)]
-        return any(
-            (one.get("studio_id"), one.get("user_id")) != (account.studio_id, account.user_id)
-            and one.get("account_id") != account.account_id
-            and one.get("state") not in {"resting", "disconnected"}
-            for one in found
-        )
-
-    def claim_account(self, account: Account) -> bool:
-        document_id = identity.account_document(account.provider, account.account_id)
-        reference = self._client.collection("accounts").document(document_id)
-        with errors():
-            try:
-                reference.create(as_document(account), **self._patience)
-            except exceptions.AlreadyExists:
-                holder = reference.get(["studio_id", "user_id"], **self._patience).to_dict() or {}
-                if (holder.get("studio_id"), holder.get("user_id")) != (account.studio_id, account.user_id):
-                    return False
-                reference.update(as_document(account), **self._patience)
-        return True
 
     # --- outbox and parked -------------------------------------------------------------------------------------------
 

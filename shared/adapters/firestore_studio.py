@@ -27,7 +27,9 @@ class FirestoreStudio(FirestoreDocuments):
         return {
             user_id: str(connection["id"])
             for user_id, connection in connections.items()
-            if isinstance(connection, Mapping) and identity.usable(connection.get("id"))
+            # What happens while an account is disconnected is found by comparing, should it be connected again.
+            if isinstance(connection, Mapping) and connection.get("state") != "disconnected"
+            if identity.usable(connection.get("id"))
         }
 
     # --- the inbox ---------------------------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import json
 import logging
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import httplib2
 from googleapiclient import discovery, discovery_cache
@@ -49,8 +49,13 @@ ANTI_ABUSE_PAUSE = dt.timedelta(hours=2)
 # nobody's appointments and take few changes from outside: they never sync. Listings and changes ask for the same types:
 # with a sync token every parameter must be as it was in the listing that began it, or what comes is undefined.
 EVENT_TYPES = ["default", "outOfOffice"]
+# What an account must be to a calendar that is kept in step.
+WRITERS = frozenset({"owner", "writer"})
+# The most calendars that Google gives per page; an account may have thousands.
+CALENDARS_PAGE = 250
 
-_LIST_FIELDS = f"items({FIELDS}),nextPageToken,nextSyncToken,timeZone"
+_LIST_FIELDS = f"items({FIELDS}),nextPageToken,nextSyncToken,timeZone,accessRole"
+_CALENDAR_FIELDS = "items(id,summary,summaryOverride,timeZone,primary,backgroundColor),nextPageToken"
 
 
 class GoogleCalendars:
@@ -63,7 +68,7 @@ class GoogleCalendars:
 
     def open(self, connection_id: str, connection: Connection) -> "GoogleCalendar":
         return GoogleCalendar(
-            self._service,
+            _resources(self._api_root),
             self._accounts,
             connection_id,
             connection.account_id,
@@ -75,32 +80,60 @@ class GoogleCalendars:
         return self._writable(self._accounts.authorized_by(refresh_token))
 
     def writable_by(self, account_id: str) -> tuple[CalendarChoice, ...]:
-        return self._writable(self._accounts.authorized(account_id))
+        choices: tuple[CalendarChoice, ...] = _with_access(self._accounts, account_id, self._writable)
+        return choices
 
     def _writable(self, http: Any) -> tuple[CalendarChoice, ...]:
-        request = self._service.calendarList().list(
-            minAccessRole="writer", maxResults=250, fields="items(id,summary,summaryOverride,timeZone,primary)"
-        )
-        with _call_errors():
-            items = request.execute(http=http).get("items", [])
+        calendars = self._service.calendarList()
+        request = calendars.list(minAccessRole="writer", maxResults=CALENDARS_PAGE, fields=_CALENDAR_FIELDS)
+        items: list[dict[str, Any]] = []
+        while request is not None:
+            with _call_errors():
+                answer = request.execute(http=http)
+            items += answer.get("items", [])
+            request = calendars.list_next(request, answer)
         choices = [
             CalendarChoice(
                 id=entry["id"],
                 title=entry.get("summaryOverride") or entry.get("summary", ""),
                 time_zone=entry.get("timeZone", ""),
                 primary=entry.get("primary", False),
+                color=entry.get("backgroundColor", ""),
             )
             for entry in items
         ]
         return tuple(sorted(choices, key=lambda choice: (not choice.primary, choice.title)))
 
-    @functools.cached_property
+    @property
     def _service(self) -> Any:
-        """Built from the document that the package carries: no call for it, and batches go to the same root."""
-        document = json.loads(discovery_cache.get_static_doc("calendar", "v3"))
-        document["rootUrl"] = self._api_root
-        document["baseUrl"] = self._api_root + document["servicePath"]
-        return discovery.build_from_document(document, http=httplib2.Http())
+        return _service(self._api_root)
+
+
+@functools.cache
+def _service(api_root: str) -> Any:
+    """Built from the document that the package carries: no call for it, and batches go to the same root.
+
+    Nothing in it changes, as every request brings its own `Http`: one serves all threads.
+    """
+    document = json.loads(discovery_cache.get_static_doc("calendar", "v3"))
+    document["rootUrl"] = api_root
+    document["baseUrl"] = api_root + document["servicePath"]
+    return discovery.build_from_document(document, http=httplib2.Http())
+
+
+class _Resources(NamedTuple):
+    """What calls on one calendar are made with."""
+
+    events: Any
+    channels: Any
+    new_batch: Callable[..., Any]
+
+
+@functools.cache
+def _resources(api_root: str) -> _Resources:
+    """Asked for once: the vendor's client builds all methods of a resource whenever it is asked for the resource."""
+    service = _service(api_root)
+    return _Resources(service.events(), service.channels(), service.new_batch_http_request)
 
 
 class GoogleCalendar:
@@ -108,16 +141,14 @@ class GoogleCalendar:
 
     def __init__(
         self,
-        service: Any,
+        resources: _Resources,
         accounts: GoogleAccounts,
         connection_id: str,
         account_id: str,
         calendar_id: str,
         push_address: str,
     ) -> None:
-        self._events = service.events()
-        self._channels = service.channels()
-        self._new_batch: Callable[..., Any] = service.new_batch_http_request
+        self._events, self._channels, self._new_batch = resources
         self._accounts = accounts
         self._connection_id = connection_id
         self._account_id = account_id
@@ -170,7 +201,7 @@ class GoogleCalendar:
 
     def unwatch(self, channel: Channel) -> None:
         if channel.resource_id is None:
-            # Asked for, and no answer was ever stored: Google stops a channel by both ids only, so it has to expire.
+            # Google stops a channel by both ids only: where no other channel tells the calendar's, it has to expire.
             return
         request = self._channels.stop(body={"id": channel.id, "resourceId": channel.resource_id})
         try:
@@ -198,6 +229,9 @@ class GoogleCalendar:
             answer = self._with_access(lambda http: request.execute(http=http))
         except HttpError as error:
             raise _list_error(error, paging=place["pageToken"] is not None) from None
+        if answer.get("accessRole", "owner") not in WRITERS:
+            # What can still be read may be cut short ("busy", without private entries): nothing is concluded from it.
+            raise Forbidden("the account may only read the calendar")
         return EventPage(
             events=tuple(read_event(resource, self._connection_id) for resource in answer.get("items", [])),
             next_page=answer.get("nextPageToken"),
@@ -239,17 +273,7 @@ class GoogleCalendar:
         return outcomes
 
     def _with_access(self, call: Callable[[Any], Any]) -> Any:
-        """Call with the account's token. One that was kept in memory may be an old one: then once more, anew."""
-        kept = self._accounts.kept(self._account_id)
-        try:
-            with token_errors():
-                return call(self._accounts.authorized(self._account_id))
-        except AccessLost:
-            self._accounts.forget(self._account_id)
-            if not kept:
-                raise
-        with token_errors():
-            return call(self._accounts.authorized(self._account_id))
+        return _with_access(self._accounts, self._account_id, call)
 
     def _send_batch(self, chunk: Sequence[Any], start: int, outcomes: list[Any], http: Any) -> None:
         def keep(request_id: str, answer: Any, error: Exception | None) -> None:
@@ -276,6 +300,20 @@ class GoogleCalendar:
         if isinstance(error, Stop):
             raise error
         return error
+
+
+def _with_access(accounts: GoogleAccounts, account_id: str, call: Callable[[Any], Any]) -> Any:
+    """Call with the account's token. One that was kept in memory may be an old one: then once more, anew."""
+    kept = accounts.kept(account_id)
+    try:
+        with token_errors():
+            return call(accounts.authorized(account_id))
+    except AccessLost:
+        accounts.forget(account_id)
+        if not kept:
+            raise
+    with token_errors():
+        return call(accounts.authorized(account_id))
 
 
 def _execute(request: Any, http: Any) -> Any:

@@ -18,7 +18,7 @@ class SecretManagerSecrets:
         self._client = client
         self._project = f"projects/{project}"
 
-    def put(self, secret_id: str, value: str) -> None:
+    def put(self, secret_id: str, value: str) -> int:
         name = f"{self._project}/secrets/{secret_id}"
         try:
             added = self._add(name, secret_id, value)
@@ -26,9 +26,12 @@ class SecretManagerSecrets:
             # Older ones only: of two puts at once, neither may take the other's for an old one, or both would be gone.
             for version in self._client.list_secret_versions(parent=name):
                 if _number(version.name) < added and version.state != secretmanager.SecretVersion.State.DESTROYED:
-                    self._destroy(version.name)
+                    self._destroy_version(version.name)
+        except exceptions.NotFound:
+            raise Unavailable("Secret Manager: the secret was deleted while it was stored") from None
         except _NO_ANSWER as error:
             raise Unavailable(f"Secret Manager: {type(error).__name__}") from None
+        return added
 
     def get(self, secret_id: str) -> str:
         try:
@@ -39,6 +42,17 @@ class SecretManagerSecrets:
             raise Unavailable(f"Secret Manager: {type(error).__name__}") from None
         data: bytes = answer.payload.data
         return data.decode()
+
+    def destroy(self, secret_id: str, version: int | None = None) -> None:
+        name = f"{self._project}/secrets/{secret_id}"
+        try:
+            with suppress(exceptions.NotFound):
+                if version is None:
+                    self._client.delete_secret(name=name)
+                else:
+                    self._destroy_version(f"{name}/versions/{version}")
+        except _NO_ANSWER as error:
+            raise Unavailable(f"Secret Manager: {type(error).__name__}") from None
 
     def _add(self, name: str, secret_id: str, value: str) -> int:
         payload = {"data": value.encode()}
@@ -54,7 +68,7 @@ class SecretManagerSecrets:
         with suppress(exceptions.AlreadyExists):  # Another put was faster.
             self._client.create_secret(parent=self._project, secret_id=secret_id, secret=secret)
 
-    def _destroy(self, version_name: str) -> None:
+    def _destroy_version(self, version_name: str) -> None:
         with suppress(exceptions.FailedPrecondition):  # Destroyed already, by another put.
             self._client.destroy_secret_version(name=version_name)
 

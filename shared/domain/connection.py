@@ -4,6 +4,7 @@ Every struct here is one document, or a map in one; `link.py` has the links. Ins
 """
 
 import datetime as dt
+from collections.abc import Sequence
 from typing import Any, Literal
 
 import msgspec
@@ -15,26 +16,24 @@ ConnectionState = Literal["connected", "needs_reauth", "paused", "resting", "dis
 
 
 class CalendarChoice(msgspec.Struct, frozen=True, kw_only=True):
-    """A calendar that an account may write to."""
+    """A calendar that an account may write to; `color` as its owner sees it, like ``#9fe1e7``, if that is known."""
 
     id: str
     title: str = ""
     time_zone: str = ""
     primary: bool = False
+    color: str = ""
 
 
-class Account(msgspec.Struct, frozen=True, kw_only=True):
-    """``accounts/{provider}:{account_id}``: claimed by one user of one studio (A2)."""
+# Stands for an account's own calendar, whatever its id is: Google's alias, which front-ends may write as well.
+PRIMARY = "primary"
 
-    provider: str = "google"
-    account_id: str
-    account_email: str
-    studio_id: str
-    user_id: str
-    state: Literal["authorized", "needs_reauth"] = "authorized"
-    scopes: tuple[str, ...] = ()
-    calendars: tuple[CalendarChoice, ...] = ()
-    secret: str = ""
+
+def chosen_of(choices: Sequence[CalendarChoice], calendar_id: str | None) -> CalendarChoice | None:
+    """The calendar that a setting means; where it names none, the first, which is the primary one."""
+    if calendar_id is None:
+        return next(iter(choices), None)
+    return next((one for one in choices if one.id == calendar_id or (one.primary and calendar_id == PRIMARY)), None)
 
 
 class Lease(msgspec.Struct, frozen=True):
@@ -53,13 +52,18 @@ class Cursors(msgspec.Struct, frozen=True):
 class Channel(msgspec.Struct, frozen=True, kw_only=True):
     """A push channel. Stored before it is asked for; `expires_at` is known once Google has answered.
 
-    `retry_at` stands where Google refused one: not every calendar can be watched, and asking costs a call.
+    `retry_at` stands where Google refused one: not every calendar can be watched, and asking costs a call. `since`: it
+    ought to tell of changes from then on. `notified_at`: a notification came then (written by the webhook, also in the
+    middle of a run). `silent_since`: it did not tell of a change that was made then.
     """
 
     id: str = ""
     resource_id: str | None = None
     expires_at: dt.datetime | None = None
     retry_at: dt.datetime | None = None
+    since: dt.datetime | None = None
+    notified_at: dt.datetime | None = None
+    silent_since: dt.datetime | None = None
 
 
 class Reading(msgspec.Struct, frozen=True, kw_only=True):
@@ -116,8 +120,10 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
     `reading` is what the last full listing took in; None: the calendar has not been read. `read_since`: changes made in
     the calendar before that time stay there. `listed_at` and `reconciled_at`: when everything, and the studio's
     documents by ``updated_at``, were last compared. `taken`, `hold` and `answered` are the guard's: what it let
-    through, the question that is open, and the answers it has seen. `earlier` are the user's other connections;
-    `active_since` is when this one became the active one.
+    through, the question that is open, and the answers it has seen. `earlier` are the user's connections to other
+    calendars; `active_since` is when this one became the active one. `lost_at`: access was lost then, and no run has
+    gone through since. `retired`: channels before the present one that are still to be stopped, the newest first.
+    `primary`: it is the account's own calendar.
     """
 
     studio_id: str
@@ -137,6 +143,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
     lease: Lease | None = None
     cursors: Cursors = Cursors()
     channel: Channel | None = None
+    retired: tuple[Channel, ...] = ()
     populate: Populate | None = None
     populated: Populated = Populated()
     failures: int = 0
@@ -150,7 +157,13 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
     answered: Answered = Answered()
     earlier: tuple[str, ...] = ()
     active_since: dt.datetime | None = None
+    lost_at: dt.datetime | None = None
+    primary: bool = False
     schema_version: int = 1
+
+    def is_of(self, calendar_id: str | None) -> bool:
+        """Whether a setting means this connection's calendar."""
+        return calendar_id in {None, self.calendar_id} or (calendar_id == PRIMARY and self.primary)
 
     def held_by_another(self, holder: str, now: dt.datetime) -> bool:
         return self.lease is not None and self.lease.holder != holder and self.lease.expires_at > now
@@ -161,6 +174,13 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
 
     def due(self, now: dt.datetime) -> bool:
         return self.next_sync_at is not None and self.next_sync_at <= now
+
+    def told(self, stored: "Connection") -> "Connection":
+        """What a run knows, with what others write meanwhile: a wish, and a notification of its channel."""
+        channel = self.channel
+        if channel is not None and stored.channel is not None and channel.id == stored.channel.id:
+            channel = msgspec.structs.replace(channel, notified_at=stored.channel.notified_at)
+        return msgspec.structs.replace(self, next_sync_at=stored.next_sync_at, channel=channel)
 
 
 # Why an entry is in the outbox: the studio wrote the appointment; a run left the item unfinished; a full listing did

@@ -10,6 +10,7 @@
     │   ├── AccessLost       the refresh token is no longer good (only ``invalid_grant`` and its kin)
     │   ├── Forbidden        the account may not do this with this calendar
     │   └── CalendarGone     the calendar is not there any more
+    ├── Misconfigured    our own registration with the provider is wrong: whoever deployed us has to act, no user
     ├── Refused          our own storage will not take this as it is (too large): never as it is
     ├── CursorExpired    the sync token is no longer good: list in full
     └── Park             this item only: recorded with its reason, tried again when the item changes
@@ -72,6 +73,10 @@ class CalendarGone(Stop):
     """The chosen calendar does not exist any more, or the account cannot see it."""
 
     reason = Reason.CALENDAR_GONE
+
+
+class Misconfigured(SyncError):
+    """The provider does not know us as we introduce ourselves. It says nothing about any user's access."""
 
 
 class Refused(SyncError):

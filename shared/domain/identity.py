@@ -55,6 +55,16 @@ def removal_question(connection_id: str, event_id: str) -> str:
     return "removed-" + digest("removed", connection_id, event_id)[:26]
 
 
+def calendar_claim(provider: str, calendar_id: str) -> str:
+    """Document id in ``calendars/``: one for a calendar, whoever it is shared with."""
+    return digest("calendar", provider, calendar_id)[:26]
+
+
+def invitation(studio_id: str, user_id: str) -> str:
+    """Document id in ``invitations/``: one for a user."""
+    return digest("invitation", studio_id, user_id)[:26]
+
+
 def refresh_token_secret(provider: str, account_id: str) -> str:
     """Secret Manager id (letters, digits, dashes) of an account's refresh token."""
     return f"refresh-token-{provider}-{digest('secret', provider, account_id)[:26]}"

@@ -20,7 +20,8 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
 
     `read_since`: from when on changes in the calendar count. `calendar_populated` and `studio_populated`: when that
     direction was populated last. `populating_calendar` and `populating_studio`: this run does so, as a person asked.
-    `active_since`: when this became the user's calendar.
+    `active_since`: when this became the user's calendar. `left`: the user syncs with another calendar now, and what is
+    decided on is to go from this one.
     """
 
     connection_id: str
@@ -39,10 +40,27 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     include_tentative: bool = False
     private_details: bool = False
     clash_policy: ClashPolicy = "studio"
+    left: bool = False
 
 
 # What a person said: about a held deletion, or about an event removed from one of several calendars.
 Verdict = Literal["approved", "declined", "take_off", "put_back"]
+
+
+class Earlier(msgspec.Struct, frozen=True, kw_only=True):
+    """What a calendar that this user synced with before knows of an item.
+
+    No `link`: a run there did not finish with it, and may have entered it without recording that.
+    """
+
+    connection_id: str
+    link: Link | None = None
+
+    @property
+    def ours(self) -> bool:
+        """Whether anything there is ours to take out, or to close; somebody else's event stays where it is."""
+        link = self.link
+        return link is None or link.state == "removed" or (link.paired and not link.theirs)
 
 
 class Item(msgspec.Struct, frozen=True, kw_only=True):
@@ -51,10 +69,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     `event` is None where the calendar was not asked: then it is taken to be as last agreed, and the write, which is
     conditional on that, tells if it is not. `misfit` says why the document could not be read as an appointment.
     `next_generation` is the first event id that is not known to be used up. `unread`: the calendar was not read before,
-    so what is found there is taken as it is. `verdict` is a person's word on a deletion. `elsewhere`: the appointment
-    stands in an earlier calendar of this user; `withdrawn`: the event was a guest's copy, and went with
-    the host's own entry, which we took out.
-    `beyond_restoring`: the calendar would not give the deleted event back.
+    so what is found there is taken as it is. `verdict` is a person's word on a deletion. `earlier`: what calendars
+    that the user had before know of it. `withdrawn`: the event was a guest's copy, and went with the host's own entry,
+    which we took out. `beyond_restoring`: the calendar would not give the deleted event back.
     """
 
     appointment_id: str
@@ -66,9 +83,19 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     next_generation: int = 0
     unread: bool = False
     verdict: Verdict | None = None
-    elsewhere: bool = False
+    earlier: tuple[Earlier, ...] = ()
     withdrawn: bool = False
     beyond_restoring: bool = False
+
+    @property
+    def elsewhere(self) -> bool:
+        """Whether a calendar that the user had before has it."""
+        return any(one.link is not None for one in self.earlier)
+
+    @property
+    def question(self) -> Link | None:
+        """The pair of an earlier calendar whose event a person removed, where somebody was asked about that."""
+        return next((one.link for one in self.earlier if one.link is not None and one.link.asked is not None), None)
 
 
 class CreateAppointment(msgspec.Struct, frozen=True, kw_only=True):
@@ -103,8 +130,8 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     `link` is the agreement to record, with the calendar's column as we expect it; after a write to the calendar the
     provider's answer takes that place. None leaves the link as it is. `more`: this is only the first step, the item
     is to be decided on again when it is stored. `doubt`: nothing can be decided before it is verified whether the event
-    is there. `hidden`: the event's text is not for the studio, nor for anything that is stored.
-    `leaves_earlier`: it stands in an earlier calendar only, and is to go from there.
+    is there. `hidden`: the event's text is not for the studio, nor for anything that is stored. `nowhere`: it is
+    wanted in no calendar of this user.
     """
 
     item: Item
@@ -117,18 +144,25 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     more: bool = False
     doubt: bool = False
     hidden: bool = False
-    leaves_earlier: bool = False
+    nowhere: bool = False
 
     @property
     def tells(self) -> bool:
         """Whether anything is to be done; what is left alone goes unsaid (`why.py` says it to whoever asks)."""
-        return self.writes or self.more or self.doubt or self.leaves_earlier
+        return self.writes or self.more or self.doubt or self.moves
 
     @property
     def moves(self) -> bool:
-        """Whether its copy in an earlier calendar of this user is to go: it is here now, or wanted in none."""
-        here = self.link is not None and self.link.state == "paired"
-        return self.item.elsewhere and (here or self.leaves_earlier)
+        """Whether it goes from the earlier calendars, once this is stored: it is here then, or wanted in none."""
+        if self.more or self.doubt or self.parked is not None or not any(one.ours for one in self.item.earlier):
+            return False
+        after = self.link or self.item.link
+        if after is None or self.nowhere:
+            return self.nowhere
+        if after.state == "gone":
+            return self.link is not None
+        # Somebody else's event takes no place of ours, and what is held may be wanted back.
+        return after.state == "paired" and not after.theirs and after.held is None
 
     @property
     def takes_away(self) -> bool:

@@ -30,9 +30,24 @@ EVERY_UNIT = frozenset(UNITS)
 
 
 def enter_calendar(item: Item, here: Content, rules: Rules) -> Operation:
+    asked = item.question
+    if asked is not None and not _edited_here(asked, here, rules):
+        return _removed_before(item, here, rules)
     if out := keeps_out_of_calendar(item, here, rules):
         return Operation(item=item, reason=out)
     return enter_again(item, here, rules, Reason.CREATED_IN_STUDIO)
+
+
+def _removed_before(item: Item, here: Content, rules: Rules) -> Operation:
+    """A person removed it from an earlier calendar, and somebody was asked: it stays out until there is an answer."""
+    match item.verdict:
+        case "put_back":
+            return enter_again(item, here, rules, Reason.PUT_BACK)
+        case "take_off":
+            leave = UpdateAppointment(content=here, units=frozenset(), leave=True)
+            return Operation(item=item, reason=Reason.TAKEN_OFF, studio=leave, nowhere=True)
+        case _:
+            return Operation(item=item, reason=Reason.REMOVED_FROM_ONE_OF_SEVERAL)
 
 
 def enter_again(item: Item, here: Content, rules: Rules, reason: Reason) -> Operation:
@@ -134,7 +149,7 @@ def _take_back(item: Item, there: Seen, rules: Rules) -> Operation:
     link = _link(item, there, there.content, there.content, "", generation)
     reason = Reason.CANCELLED_IN_STUDIO
     if appointment is not None and not appointment.cancelled:
-        reason = Reason.LEFT_USER
+        reason = Reason.MOVED if rules.left else Reason.LEFT_USER
         # A person may have edited it meanwhile: that edit belongs to the appointment, and goes there first.
         merged = _merged(item, appointment.content(), there, Base(pending=there.event.seal), rules)
         if merged.to_studio:
@@ -275,7 +290,8 @@ def left_studio(item: Item, link: Link, there: Seen, rules: Rules) -> Operation:
     if merged.to_studio and rules.two_way:
         # Reassigned: what this user still changed in the calendar belongs to the appointment.
         return _save_edit(item, there, merged, None)
-    return Operation(item=item, reason=Reason.LEFT_USER, calendar=delete, link=gone, lost=merged.lost)
+    reason = Reason.MOVED if rules.left else Reason.LEFT_USER
+    return Operation(item=item, reason=reason, calendar=delete, link=gone, lost=merged.lost)
 
 
 def _reinstate(item: Item, link: Link, there: Seen) -> Operation:
@@ -294,11 +310,11 @@ def _reinstate(item: Item, link: Link, there: Seen) -> Operation:
 
 def nowhere(item: Item) -> Operation:
     """On neither side; but it may stand in a calendar that this user had before, and be wanted there no more."""
-    if not item.elsewhere:
+    if not any(one.ours for one in item.earlier):
         return Operation(item=item, reason=Reason.GONE_ON_BOTH)
     cancelled = item.appointment is None or item.appointment.cancelled
     reason = Reason.CANCELLED_IN_STUDIO if cancelled else Reason.LEFT_USER
-    return Operation(item=item, reason=reason, leaves_earlier=True)
+    return Operation(item=item, reason=reason, nowhere=True)
 
 
 def bury(item: Item, link: Link, rules: Rules) -> Operation:

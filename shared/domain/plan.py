@@ -11,7 +11,7 @@
                                assigned too a person is asked
     paired   -       here      cancelled or erased: take it out of the calendar, what was edited there is in the log;
                                reassigned: what was edited there goes to the studio first
-    linked   -       -         bury; none or gone: take out what stands in an earlier calendar of this user
+    linked   -       -         bury; none or gone: it is wanted in no calendar, so in no earlier one either
     leaving  here    -         it was us who deleted it, and it is wanted again: enter it again (look first)
     removed  here    -         wait for an edit in the studio, or for a person's answer
     removed  here    here      restored: paired as before
@@ -24,9 +24,13 @@
     Before all: what does not fit is parked, and an event that is merely not to be found is verified first.
     After all: the guard holds deletions of an unusual number (`guard.py`); a held one waits for a person's word.
 
-*Here* in the studio means: the document exists, is not cancelled, and this user is assigned. *Here* in the calendar
-means: not deleted. What is in scope is `scope.py`, how two edits become one `merge.py`, what the studio may see
-`visibility.py`. `decide` is pure: a preview, a dry run, the log and "why" are the same operations.
+    After that: what is here, or wanted in no calendar, goes from those that the user had before (`Operation.moves`).
+    What becomes of it there is the same table, read for that calendar, in which the user has nothing any more.
+
+*Here* in the studio means: the document exists, is not cancelled, this user is assigned, and has not left this calendar
+for another. *Here* in the calendar means: not deleted. What is in scope is `scope.py`, how two edits become one
+`merge.py`, what the studio may see `visibility.py`. `decide` is pure: a preview, a dry run, the log and "why" are the
+same operations.
 """
 
 import msgspec
@@ -100,9 +104,11 @@ def _in_studio(item: Item, rules: Rules) -> Content | None:
 
 
 def is_here(item: Item, rules: Rules) -> bool:
-    """Whether the appointment exists, is not cancelled, and this user is assigned."""
+    """Whether the appointment exists, is not cancelled, this user is assigned, and syncs with this calendar."""
     appointment = item.appointment
-    return appointment is not None and not appointment.cancelled and rules.user_id in appointment.user_ids
+    if appointment is None or rules.left:
+        return False
+    return not appointment.cancelled and rules.user_id in appointment.user_ids
 
 
 def _in_calendar(item: Item, rules: Rules) -> Seen | None:

@@ -14,6 +14,7 @@ class Reason(enum.StrEnum):
     CHANGED_IN_STUDIO = "changed_in_studio"
     CANCELLED_IN_STUDIO = "cancelled_in_studio"
     LEFT_USER = "left_user"
+    MOVED = "moved"
     CREATED_IN_CALENDAR = "created_in_calendar"
     CHANGED_IN_CALENDAR = "changed_in_calendar"
     DELETED_IN_CALENDAR = "deleted_in_calendar"
@@ -54,6 +55,7 @@ class Reason(enum.StrEnum):
     UNEXPECTED = "unexpected"
     # Why a connection does not sync
     NOT_CONNECTED = "not_connected"
+    DISCONNECTED = "disconnected"
     ACCESS_LOST = "access_lost"
     FORBIDDEN = "forbidden"
     CALENDAR_GONE = "calendar_gone"
@@ -76,6 +78,7 @@ _TEXT = {
     Reason.CHANGED_IN_STUDIO: "Changed in the studio: carried to the calendar.",
     Reason.CANCELLED_IN_STUDIO: "Cancelled in the studio, so it is not in the calendar.",
     Reason.LEFT_USER: "Not assigned to this user any more, so it is not in this user's calendar.",
+    Reason.MOVED: "It is in the calendar that this user syncs with now, so it is not in the earlier one.",
     Reason.CREATED_IN_CALENDAR: "New in the calendar: entered into the studio as an unlinked appointment.",
     Reason.CHANGED_IN_CALENDAR: "Changed in the calendar: carried to the studio.",
     Reason.DELETED_IN_CALENDAR: "Deleted in the calendar: cancelled in the studio.",
@@ -139,6 +142,7 @@ _TEXT = {
         "tell support."
     ),
     Reason.NOT_CONNECTED: "This user has not connected a calendar yet: connect one in the user's settings.",
+    Reason.DISCONNECTED: "The Google account was disconnected: connect one in the user's settings.",
     Reason.ACCESS_LOST: "Google no longer gives us access to this account: connect it again.",
     Reason.FORBIDDEN: "The account may not change this calendar: choose another one, or ask its owner for access.",
     Reason.CALENDAR_GONE: "The calendar is not there any more: choose another one.",

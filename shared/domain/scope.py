@@ -20,11 +20,18 @@ def keeps_out_of_calendar(item: Item, here: Content, rules: Rules) -> Reason | N
     """Why an appointment that is not linked does not enter the calendar; None if it does."""
     if here.when.ends_at < rules.window_from:
         return Reason.ENDED_BEFORE_WINDOW
-    if item.elsewhere and not (rules.populating_calendar or _since(item.changed_at, rules.active_since)):
+    if item.elsewhere and not (_populated(rules) or _since(item.changed_at, rules.active_since)):
         return Reason.IN_EARLIER_CALENDAR
     if rules.populating_calendar or rules.calendar_populated is not None or _since(item.changed_at, rules.since):
         return None
     return Reason.UNCHANGED_SINCE_CONNECTED
+
+
+def _populated(rules: Rules) -> bool:
+    """Whether everything was to enter the calendar since it is the user's: what a populate could not finish, too."""
+    return rules.populating_calendar or (
+        rules.active_since is not None and _since(rules.calendar_populated, rules.active_since)
+    )
 
 
 def keeps_out_of_studio(event: Event, rules: Rules) -> Reason | None:

@@ -213,9 +213,10 @@ TABLE: tuple[Row, ...] = (
         setting="sync.calendar_id",
         change="changed",
         events=(
-            "What was synced stays where it is. New and edited appointments enter the new calendar; the old copy of "
-            "an edited one is taken out of the old calendar, and so is what is cancelled or reassigned later. Coming "
-            "back finds the old pairs. Left out or null keeps the present calendar."
+            "What was synced stays where it is. New and edited appointments enter the new calendar; then the old copy "
+            "of an edited one is taken out of the old calendar, with what was edited in it, and so is what is "
+            "cancelled or reassigned later. What is held is withdrawn. Coming back finds the old pairs. Left out, null "
+            "or empty keeps the present calendar; `primary` is the account's own."
         ),
         channel="The old calendar's is ended; the new one gets its own where two-way appointments are on.",
         outbox="Collects for the new calendar from then on.",

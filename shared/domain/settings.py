@@ -54,6 +54,11 @@ class UserSync(msgspec.Struct, frozen=True, kw_only=True):
     approved_hold: Any = None
     declined_hold: Any = None
 
+    @property
+    def chosen_calendar(self) -> str | None:
+        """The calendar's id, or `PRIMARY`; None where nothing was chosen: then the present one is kept."""
+        return self.calendar_id or None
+
 
 class UserConnection(msgspec.Struct, frozen=True, kw_only=True):
     """``connection`` of a user, written by the backend: which connection is the active one, and how it is."""

@@ -26,7 +26,6 @@ from shared.domain.reasons import Reason
 from shared.ports import Calendar, Settlement
 from shared.services.gather import ASKED_ENOUGH, Documents, Notes, item, notes
 from shared.services.guarding import Guard
-from shared.services.moving import remove_old_copies
 from shared.services.run import Run, Step, Unstored
 from shared.services.run_log import log_entry
 from shared.services.settlement import settlement_of
@@ -58,10 +57,21 @@ class Unfinished(msgspec.Struct, frozen=True):
     failed: bool = False
 
 
+class Moved(msgspec.Struct, frozen=True, kw_only=True):
+    """What came of taking items out of earlier calendars: `unfinished` are to be met again; `edited` (appointment ids)
+    brought a person's edit from there into the studio; `slow_down`: the provider asked for it.
+    """
+
+    unfinished: tuple[Unfinished, ...] = ()
+    edited: frozenset[str] = frozenset()
+    slow_down: Retry | None = None
+
+
 class Applier:
     """Carries out one run's operations. Holds what they share, and what they left: `unfinished` items, a `Retry` where
     the provider asked to slow down, and whether anything is in `doubt` that only a full listing can tell. `notes` is
-    what the outbox says of the items; `on_stored` is told how many items each step stored.
+    what the outbox says of the items; `on_stored` is told how many items each step stored; `take_out` takes what is
+    here now, or wanted nowhere, out of the calendars that the user had before. `edited`: the appointments it wrote.
     """
 
     def __init__(self, run: Run, calendar: Calendar, rules: Rules) -> None:
@@ -74,6 +84,8 @@ class Applier:
         self._put_off_so_far = 0
         self._parked_stored = run.connection.parked
         self.on_stored: Callable[[int], None] = lambda _: None
+        self.take_out: Callable[[Sequence[Operation]], Moved] = lambda _: Moved()
+        self.edited: set[str] = set()
         self.unfinished: list[Unfinished] = []
         self.slow_down: Retry | None = None
 
@@ -104,7 +116,6 @@ class Applier:
         for chunk in _chunks([operation for operation in worth if operation.calendar is None], ITEMS_PER_COMMIT):
             if self.run.out_of_time():
                 return False
-            chunk = self._without_old_copies(chunk)  # noqa: PLW2901 - the same, less what must wait
             self._store([(operation, None) for operation in chunk], documents, rounds=ROUNDS)
         for chunk in _chunks([operation for operation in worth if operation.calendar is not None], WRITES_PER_REQUEST):
             if self.run.out_of_time():
@@ -112,7 +123,7 @@ class Applier:
             if self.slow_down is not None:
                 self.unfinished += [Unfinished(operation.item, self.slow_down) for operation in chunk]
             else:
-                self._write(self._without_old_copies(chunk), documents, rounds=ROUNDS)
+                self._write(chunk, documents, rounds=ROUNDS)
         return True
 
     def _without_doubts(self, operations: Iterable[Operation]) -> list[Operation]:
@@ -195,17 +206,6 @@ class Applier:
         self._store(done, documents, rounds)
         self._decide_afresh(again, rounds)
 
-    def _without_old_copies(self, operations: Sequence[Operation]) -> list[Operation]:
-        """Take old copies out of earlier calendars, of what moves here or is wanted no more; what must wait is left."""
-        moving = [op for op in operations if op.moves]
-        if not moving:
-            return list(operations)
-        gone = [op.item.appointment_id for op in moving if op.reason is Reason.CANCELLED_IN_STUDIO]
-        stuck = remove_old_copies(self.run, [op.item.appointment_id for op in moving], cancelled=gone)
-        why = Unavailable("an earlier calendar does not answer")
-        self.unfinished += [Unfinished(op.item, why) for op in moving if op.item.appointment_id in stuck]
-        return [op for op in operations if op not in moving or op.item.appointment_id not in stuck]
-
     def _later(self, operation: Operation, why: SyncError) -> None:
         """Put one off. Only a request to slow down stops the others; a lone failure is this item's own trouble."""
         self.unfinished.append(Unfinished(operation.item, why, failed=not isinstance(why, RateLimited)))
@@ -233,8 +233,24 @@ class Applier:
         unstored = self._settle(steps)
         too_large = [_park(stored[place], Park(Reason.INVALID, "", TOO_LARGE)) for place in unstored.refused]
         self._settle([Step(settlement_of(op, None, documents, self.rules, self.run, self.parked)) for op in too_large])
+        done_with = [op for place, op in enumerate(stored) if place not in unstored.stale | unstored.refused]
+        self.edited |= {op.item.appointment_id for op in done_with if op.studio is not None}
         again = [op for place, op in enumerate(stored) if op.more or place in unstored.stale]
+        again += self._moved([op for op in done_with if op.moves])
         self._decide_afresh([op for op in again if op.parked is None], rounds)
+
+    def _moved(self, operations: Sequence[Operation]) -> list[Operation]:
+        """Take what was stored out of earlier calendars; gives those that a person's edit came from there for."""
+        if not operations:
+            return []
+        moved = self.take_out(operations)
+        self.unfinished += moved.unfinished
+        self.slow_down = self.slow_down or moved.slow_down
+        return [
+            msgspec.structs.replace(op, item=msgspec.structs.replace(op.item, earlier=()))
+            for op in operations
+            if op.item.appointment_id in moved.edited
+        ]
 
     def _settle(self, steps: Sequence[Step]) -> Unstored:
         """Store, and keep the connection's count of what is parked with it."""
@@ -296,7 +312,7 @@ class Applier:
                     fresh,
                     verdict=known.verdict,
                     unread=known.unread,
-                    elsewhere=known.elsewhere,
+                    earlier=known.earlier,
                     withdrawn=known.withdrawn,
                     beyond_restoring=known.beyond_restoring or unrestored,
                 )

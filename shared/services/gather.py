@@ -15,12 +15,14 @@ from shared.domain.errors import Park
 from shared.domain.event import Event
 from shared.domain.inbox import PUT_BACK, TAKE_OFF
 from shared.domain.link import Link, succeeded
-from shared.domain.operation import Item, Verdict
+from shared.domain.operation import Earlier, Item, Verdict
 from shared.domain.pairing import pair
 from shared.ports import Document, Store, Stored
 
 Documents = Mapping[str, Stored[Document]]
 
+# So much of an outbox is read at once: more than anybody can have left undone.
+PENDING = 5_000
 # So often an event may be asked for in vain, over some minutes, before it counts as gone without a listing's word.
 ASKED_ENOUGH = 5
 
@@ -125,11 +127,14 @@ def gather(
 
 
 def with_notes(store: Store, connection: Connection, items: Sequence[Item], known: Notes) -> list[Item]:
-    """The items with what else is known of them: persons' answers, and where an appointment stands besides."""
+    """The items with what else is known of them: persons' answers, and what earlier calendars have."""
+    earlier = in_earlier_calendars(store, connection, [one.appointment_id for one in items])
+    items = [msgspec.structs.replace(one, earlier=earlier.get(one.appointment_id, ())) for one in items]
     asked = {
-        one.appointment_id: one.link.asked
+        one.appointment_id: link.asked
         for one in items
-        if one.link is not None and one.link.asked is not None and one.appointment_id in known.answered
+        for link in (one.question, one.link)
+        if link is not None and link.asked is not None and one.appointment_id in known.answered
     }
     answers = store.inbox(connection.studio_id, sorted(asked.values())) if asked else {}
     verdicts = dict(known.verdicts)
@@ -139,31 +144,36 @@ def with_notes(store: Store, connection: Connection, items: Sequence[Item], know
                 verdicts[appointment_id] = TAKE_OFF
             case "put_back":
                 verdicts[appointment_id] = PUT_BACK
-    elsewhere = in_earlier_calendars(store, connection, items)
     withdrawn = withdrawn_by_us(store, connection.studio_id, items)
     return [
         msgspec.structs.replace(
             one,
             verdict=verdicts.get(one.appointment_id),
             unread=one.unread or (one.event is not None and one.event.id in known.unread),
-            elsewhere=one.appointment_id in elsewhere,
             withdrawn=one.appointment_id in withdrawn,
         )
         for one in items
     ]
 
 
-def in_earlier_calendars(store: Store, connection: Connection, items: Iterable[Item]) -> set[str]:
-    """Those of the items that are not paired here but in a calendar which the user had before."""
-    if not connection.earlier:
-        return set()
-    unpaired = [one.appointment_id for one in items if one.link is None or not one.link.paired]
-    return {
-        appointment_id
-        for earlier in connection.earlier
-        for appointment_id, link in (store.links(earlier, unpaired) if unpaired else {}).items()
-        if link.paired
-    }
+def in_earlier_calendars(
+    store: Store, connection: Connection, appointment_ids: Sequence[str]
+) -> dict[str, tuple[Earlier, ...]]:
+    """What the calendars that the user had before have of each appointment: a pair, or perhaps an event that a run
+    there entered and could not record. That may be where it left the appointment in its outbox, or a listing half way.
+    """
+    result: dict[str, tuple[Earlier, ...]] = {}
+    for connection_id in connection.earlier if appointment_ids else ():
+        links = store.links(connection_id, appointment_ids)
+        unrecorded = set(appointment_ids) - links.keys()
+        if unrecorded:
+            stored = store.connection(connection_id)
+            if stored is None or stored.value.populate is None:
+                unrecorded &= {one.value.appointment_id for one in store.outbox(connection_id, PENDING)}
+        found = {one: Earlier(connection_id=connection_id, link=link) for one, link in links.items() if link.paired}
+        found |= {one: Earlier(connection_id=connection_id) for one in unrecorded}
+        result |= {one: (*result.get(one, ()), earlier) for one, earlier in found.items()}
+    return result
 
 
 def colleagues_pairs(store: Store, studio_id: str, events: Iterable[Event]) -> dict[str, str]:

@@ -25,6 +25,9 @@ from shared.services.run import Run, Step
 
 Side = Literal["studio", "calendar"]
 
+# Links stored in one commit; Firestore takes 10 MiB, and a link may hold two long texts.
+STEPS_PER_COMMIT = 100
+
 
 class _Question(msgspec.Struct, frozen=True, kw_only=True):
     """A question that is open: since when, and what is held of what it lists. `lost`: its document is not there."""
@@ -102,6 +105,10 @@ class Guard:
         run.settle([Step(Settlement(inbox=gone))])
         return None
 
+    def let_through(self, appointment_ids: Iterable[str]) -> None:
+        """These were counted, or need not be: they pass."""
+        self._passed.update(appointment_ids)
+
     def carries_out(self, operations: Iterable[Operation]) -> None:
         """Count what was let through, in the very write that stores it or marks it: a run that dies before that has
         deleted nothing, and the next one finds it again.
@@ -166,6 +173,25 @@ def take_answers(run: Run, settings: UserSync) -> None:
         run.settle([Step(Settlement(inbox=inbox))])
 
 
+def withdraw_question(run: Run) -> None:
+    """Let what is held rest with its calendar, which is not kept in step any more: nothing of it is carried out, and
+    nobody need answer. Should the user come back, what is still so is found and asked about anew.
+    """
+    hold_id = run.connection.hold
+    if hold_id is None:
+        return
+    held = [link for link in run.ports.store.all_links(run.connection_id).values() if link.held is not None]
+    steps = [Step(Settlement(link=msgspec.structs.replace(link, held=None))) for link in held]
+    for start in range(0, len(steps), STEPS_PER_COMMIT):
+        run.settle(steps[start : start + STEPS_PER_COMMIT])
+    run.know(hold=None)
+    run.note(hold=None)
+    gone = InboxWrite(studio_id=run.connection.studio_id, item_id=hold_id, fields={"status": "gone"})
+    known = run.ports.store.inbox(run.connection.studio_id, [hold_id]).get(hold_id)
+    asked = known is not None and known.status == "open"
+    run.settle([Step(Settlement(inbox=(gone,) if asked else ()))])
+
+
 def _carry_out(run: Run, verdict: Literal["approved", "declined"], hold_id: str) -> tuple[tuple[InboxWrite, ...], bool]:
     """Only what the question listed, as far as it is still held. Gives what to write into the inbox, and whether
     anything stays held that a lost question may have listed: the next question lists it.
@@ -180,7 +206,8 @@ def _carry_out(run: Run, verdict: Literal["approved", "declined"], hold_id: str)
     left = ids is None and any(link.held is not None and link.held.id != hold_id for link in links.values())
     entries = [one for place, link in enumerate(held) for one in _entries(link, verdict, run.started_at, place)]
     store.put_outbox([(run.connection_id, item_id, entry) for item_id, entry in entries])
-    if question is None or (ids is None and not held):
+    withdrawn = question is not None and question.status == "gone"
+    if question is None or ((ids is None or withdrawn) and not held):
         return (), left
     return (InboxWrite(studio_id=connection.studio_id, item_id=hold_id, fields={"status": "answered"}),), left
 
@@ -237,9 +264,7 @@ def _held(operation: Operation, hold_id: str, now: dt.datetime) -> Operation:
     etag = operation.calendar.etag if isinstance(operation.calendar, Delete) else ""
     held = Held(id=hold_id, side=_side(operation), etag=etag, at=now)
     marked = msgspec.structs.replace(_pair(operation), held=held)
-    # What is held moves nowhere: a copy in an earlier calendar stays as well.
-    item = msgspec.structs.replace(operation.item, elsewhere=False)
-    return Operation(item=item, reason=Reason.HELD, link=marked)
+    return Operation(item=operation.item, reason=Reason.HELD, link=marked)
 
 
 def _side(operation: Operation) -> Side:

@@ -1,53 +1,94 @@
-"""A user syncs with another calendar now: what is entered there is taken out of the one before.
+"""The calendars that a user synced with before this one: what goes over, and what becomes of the copies there.
 
-The old copy goes first. A run that dies between the two finds the appointment in no calendar and enters it; the other
-way round nobody would come back for the old copy.
+A pair of an earlier calendar rests. Once its appointment is in the present calendar, or wanted in none, it goes from
+the earlier one: first it is entered here and recorded, then it is taken out there, so that it is never in neither.
+What is paired both here and there is a move that is still to be finished. So a run that dies between the two need leave
+no note: the next one meets the appointment again (its outbox entry, cursor or page is still there), and goes on.
+
+What happens in the earlier calendar is the plan's table, as for a user who is not assigned any more: what a person
+edited there enters the studio first. It runs under that connection's own lease.
 """
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
-from shared.domain import guard
-from shared.domain.connection import Connection
-from shared.domain.errors import Retry, Stale, Stop
-from shared.domain.event import Delete, Event
+from shared.domain import guard, identity
+from shared.domain.connection import OutboxEntry
+from shared.domain.errors import Retry, Stop, Unavailable
+from shared.domain.event import Event
+from shared.domain.inbox import PUT_BACK, TAKE_OFF
 from shared.domain.link import Link, buried
-from shared.ports import Settlement, Stored
-from shared.services.run import Run
+from shared.domain.operation import Item, Operation, Rules, Verdict
+from shared.domain.reasons import Reason
+from shared.ports import Calendar, Settlement, Store
+from shared.services.apply import Applier, Moved, Unfinished
+from shared.services.gather import PENDING, Notes
+from shared.services.gather import item as item_of
+from shared.services.run import Run, Step, borrow
 
 log = logging.getLogger(__name__)
 
 
-def remove_old_copies(run: Run, appointment_ids: Sequence[str], *, cancelled: Sequence[str] = ()) -> set[str]:
-    """Take appointments out of the user's earlier calendars; gives those that must wait until one of these answers.
+def hand_over(store: Store, active: str, connection_id: str) -> list[OutboxEntry]:
+    """What the studio changed, or a person answered, and the connection that was `active` has not carried out yet, is
+    for another one to do now. Gives the entries of what the studio changed.
 
-    A copy stays where access is lost, where the event is somebody else's, and where a person has edited it since: what
-    was written there last is nowhere else. So do those of unusually many `cancelled` ones: nobody can be asked about a
-    calendar that is not kept in step any more.
+    They stay in the outbox of the first as well: it may have entered one of them and died before it could record that.
+    Nothing is said of its events, which the other calendar does not know.
     """
-    if not guard.lets_through(len(cancelled), 0, _upcoming(run)):
-        extra = {"connection": run.connection_id, "run": run.id, "number": len(cancelled)}
-        log.warning("old copies stay: unusually many were cancelled at once", extra=extra)
-        appointment_ids = [one for one in appointment_ids if one not in cancelled]
-    stuck: set[str] = set()
+    entries = {
+        one.id if one.value.cause == "answered" else str(one.value.appointment_id): msgspec.structs.replace(
+            one.value, event_id=None, tries=0
+        )
+        for one in store.outbox(active, PENDING)
+        if one.value.appointment_id is not None and one.value.cause in {"written", "answered"}
+    }
+    store.put_outbox([(connection_id, entry_id, entry) for entry_id, entry in entries.items()])
+    return [entry for entry in entries.values() if entry.changed_at is not None]
+
+
+def take_out(run: Run, rules: Rules, notes: Notes, operations: Sequence[Operation]) -> Moved:
+    """Take what was stored just now out of the calendars that the user had before.
+
+    It stays where access is lost, where account or calendar is another user's by now, and where it is somebody else's
+    event; and so do unusually many that were cancelled at once: nobody can be asked about a calendar that is not kept
+    in step any more.
+    """
+    operations = _without_unusually_many(run, operations)
+    unfinished: dict[str, Unfinished] = {}
+    edited: set[str] = set()
+    slow_down: Retry | None = None
     for earlier in run.connection.earlier:
-        stored = run.ports.store.connection(earlier)
-        if stored is None:
-            continue
-        found = run.ports.store.links(earlier, appointment_ids)
-        links = [link for link in found.values() if link.state in {"paired", "leaving"} and not link.theirs]
-        if not links:
+        items = [
+            msgspec.structs.replace(op.item, verdict=_carried_out(op))
+            for op in operations
+            if any(one.connection_id == earlier and one.ours for one in op.item.earlier)
+        ]
+        if not items:
             continue
         try:
-            stuck |= _remove(run, earlier, stored, links)
+            moved = _take_out_of(earlier, run, rules, notes, items)
         except Stop as stop:
             extra = {"connection": earlier, "run": run.id, "why": stop.reason.value}
             log.warning("old copies stay: no access to the earlier calendar", extra=extra)
-        except Retry:
-            stuck.update(link.appointment_id for link in links)
-    return stuck
+        except Retry as why:
+            unfinished |= {one.appointment_id: Unfinished(one, _unanswered(why)) for one in items}
+        else:
+            unfinished |= {left.item.appointment_id: left for left in moved.unfinished}
+            edited |= moved.edited
+            slow_down = slow_down or moved.slow_down
+    return Moved(unfinished=tuple(unfinished.values()), edited=frozenset(edited), slow_down=slow_down)
+
+
+def _without_unusually_many(run: Run, operations: Sequence[Operation]) -> Sequence[Operation]:
+    cancelled = [op for op in operations if op.nowhere and op.reason is Reason.CANCELLED_IN_STUDIO]
+    if guard.lets_through(len(cancelled), 0, 0) or guard.lets_through(len(cancelled), 0, _upcoming(run)):
+        return operations
+    extra = {"connection": run.connection_id, "run": run.id, "number": len(cancelled)}
+    log.warning("old copies stay: unusually many were cancelled at once", extra=extra)
+    return [op for op in operations if op not in cancelled]
 
 
 def _upcoming(run: Run) -> int:
@@ -56,23 +97,96 @@ def _upcoming(run: Run) -> int:
     return sum(run.ports.store.upcoming_pairs(one, run.ports.clock.now()) for one in calendars)
 
 
-def _remove(run: Run, earlier: str, stored: Stored[Connection], links: Sequence[Link]) -> set[str]:
-    """Each step is conditional on the earlier connection being as it was read: should it be revived, this ends."""
-    store, now = run.ports.store, run.ports.clock.now()
-    unchanged = {"state": stored.value.state}
-    if stored.value.held_by_another(run.id, now):
-        raise Retry("the earlier connection is being synced")
-    leaving = [Settlement(link=msgspec.structs.replace(link, state="leaving")) for link in links]
-    version = store.settle(earlier, stored.version, unchanged, leaving)
-    calendar = run.ports.calendars.open(earlier, stored.value)
-    outcomes = calendar.write([Delete(event_id=link.event_id, etag=link.etag) for link in links])
-    done = [
-        Settlement(link=buried(link, now) if isinstance(outcome, Event) else link)
-        for link, outcome in zip(links, outcomes, strict=True)
+def _take_out_of(earlier: str, run: Run, rules: Rules, notes: Notes, items: Sequence[Item]) -> Moved:
+    """The same for one of the calendars. Raises `Stop` and `Retry` of the earlier connection."""
+    borrowed = borrow(earlier, run)
+    if borrowed is None:
+        extra = {"connection": earlier, "run": run.id}
+        log.warning("old copies stay: the earlier account or calendar is not the user's any more", extra=extra)
+        return Moved()
+    try:
+        moved = _carry_out(borrowed, rules, notes, items)
+    except (Stop, Retry):
+        borrowed.give_back()
+        raise
+    borrowed.give_back()
+    return moved
+
+
+def _carry_out(borrowed: Run, rules: Rules, notes: Notes, items: Sequence[Item]) -> Moved:
+    """Gather, decide, apply: as if the user were not assigned any more, as far as this calendar goes."""
+    store, earlier = borrowed.ports.store, borrowed.connection_id
+    calendar = borrowed.ports.calendars.open(earlier, borrowed.connection)
+    ids = [one.appointment_id for one in items]
+    links = store.links(earlier, ids)
+    unrecorded = _unrecorded(calendar, earlier, [one for one in ids if one not in links])
+    documents = store.appointments(borrowed.connection.studio_id, ids)
+    there = [
+        msgspec.structs.replace(
+            item_of(
+                earlier,
+                one.appointment_id,
+                documents.get(one.appointment_id),
+                links.get(one.appointment_id),
+                unrecorded.get(one.appointment_id),
+                one.changed_at,
+            ),
+            verdict=one.verdict,
+        )
+        for one in items
     ]
-    store.settle(earlier, version, unchanged, done)
-    return {
-        link.appointment_id
-        for link, outcome in zip(links, outcomes, strict=True)
-        if isinstance(outcome, Retry) and not isinstance(outcome, Stale)
-    }
+    applier = Applier(borrowed, calendar, _rules_there(rules, earlier))
+    applier.notes = msgspec.structs.replace(
+        notes, pairs={link.event_id: one for one, link in links.items()}, absent=(), unread=()
+    )
+    applier.guard.let_through(ids)
+    if not applier.apply(applier.plan(there), documents):
+        raise Unavailable("there is no time left for the earlier calendar")
+    left = {one.item.appointment_id: one for one in applier.unfinished}
+    _bury(borrowed, [one for one in ids if one not in links and one not in unrecorded and one not in left])
+    return Moved(
+        unfinished=tuple(
+            Unfinished(one, _unanswered(left[one.appointment_id].why), failed=left[one.appointment_id].failed)
+            for one in items
+            if one.appointment_id in left
+        ),
+        edited=frozenset(applier.edited),
+        slow_down=applier.slow_down,
+    )
+
+
+def _rules_there(rules: Rules, earlier: str) -> Rules:
+    return msgspec.structs.replace(
+        rules, connection_id=earlier, left=True, populating_calendar=False, populating_studio=False
+    )
+
+
+def _carried_out(operation: Operation) -> Verdict | None:
+    """What a person answered to the question that was asked about it there, if that is what was done."""
+    match operation.item.verdict:
+        case "put_back" if not operation.nowhere:
+            return PUT_BACK
+        case "take_off" if operation.nowhere:
+            return TAKE_OFF
+        case _:
+            return None
+
+
+def _unrecorded(calendar: Calendar, earlier: str, appointment_ids: Sequence[str]) -> Mapping[str, Event]:
+    """Events that a run entered there, by appointment, but died before it could say so."""
+    event_ids = {identity.event(earlier, one, 0): one for one in appointment_ids}
+    found = calendar.get(sorted(event_ids)) if event_ids else []
+    return {event_ids[one.id]: one for one in found if one.appointment_id == event_ids[one.id]}
+
+
+def _bury(borrowed: Run, appointment_ids: Sequence[str]) -> None:
+    """Note of those that were never entered there that this has been looked at."""
+    earlier, now = borrowed.connection_id, borrowed.ports.clock.now()
+    links = [Link(appointment_id=one, event_id=identity.event(earlier, one, 0)) for one in appointment_ids]
+    if links:
+        borrowed.settle([Step(Settlement(link=buried(link, now))) for link in links])
+
+
+def _unanswered(why: Exception) -> Exception:
+    """A lease that was lost there is none of this run's business."""
+    return why if isinstance(why, Unavailable) else Unavailable(f"the earlier calendar: {type(why).__name__}")

@@ -12,8 +12,10 @@ from typing import Any
 
 import msgspec
 
+from shared.domain.channel_health import SAFETY_INTERVAL
 from shared.domain.connection import Connection, Lease, LogEntry
 from shared.domain.errors import LeaseLost, RateLimited, Refused, Retry, Stale, Unavailable
+from shared.domain.mail import MAIL_LIFE, Mail, MailKind
 from shared.domain.reasons import Reason
 from shared.ports import Calendars, Clock, Document, RunLog, Settlement, Store, Tasks, Version
 from shared.services.wishes import RUNNABLE, sync_task
@@ -44,13 +46,14 @@ LONGEST_WAIT = dt.timedelta(minutes=30)
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """Everything that a run needs from the outside."""
+    """Everything that a run needs from the outside. `safety_interval`: until the next run, with a live channel."""
 
     store: Store
     calendars: Calendars
     tasks: Tasks
     clock: Clock
     new_id: Callable[[], str]
+    safety_interval: dt.timedelta = SAFETY_INTERVAL
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -86,7 +89,11 @@ class Run:
         return self.ports.clock.now() >= self.started_at + SLICE
 
     def note(self, **fields: Any) -> None:
-        """Fields of the connection that are to be stored with the run's next write, whatever that is."""
+        """Fields of the connection that are to be stored with the run's next write, whatever that is.
+
+        A whole map takes the place of what was noted of its fields: Firestore takes no update that names both.
+        """
+        self._noted = {path: value for path, value in self._noted.items() if path.partition(".")[0] not in fields}
         self._noted |= fields
 
     def know(self, **fields: Any) -> None:
@@ -124,11 +131,14 @@ class Run:
         next_sync_at: dt.datetime | None,
         *,
         user_fields: Document | None = None,
+        account_fields: Document | None = None,
+        mail: MailKind | None = None,
         queue: str = "now",
     ) -> None:
         """Give the lease back. `next_sync_at` is brought forward if a wish came during the run.
 
         None rests the connection, unless a wish came: then what it rests for may be over, and the next run finds out.
+        In the same step the user's and the account's documents are written, and a mail put into the outbox.
 
         Raises:
             LeaseLost: another run has taken over.
@@ -140,21 +150,31 @@ class Run:
             if wished is not None:
                 due = wished if due is None else min(wished, due)
                 if next_sync_at is None:
-                    fields, user_fields = {}, None
+                    fields, user_fields, account_fields, mail = {}, None, None, None
             if due is not None:
                 due = max(due, fields.get("not_before") or due)
             changes = {"not_before": None, **self._noted, **fields, "lease": None, "next_sync_at": due}
             try:
                 self.ports.store.update_connection(
-                    self.connection_id, self._version, changes, user=user, user_fields=user_fields
+                    self.connection_id,
+                    self._version,
+                    changes,
+                    user=user,
+                    user_fields=user_fields,
+                    account=None if account_fields is None else (self.connection.account_id, account_fields),
+                    mail=None if mail is None else self._mail(mail),
                 )
             except Stale:
-                self._look_again()
+                self.look_again()
                 continue
             if due is not None and due <= self.ports.clock.now():
                 self._go_on(due, queue)
             return
         raise Unavailable(f"no gap to release connection {self.connection_id}")
+
+    def give_back(self) -> None:
+        """Release a borrowed lease: the connection is as it was. Raises `LeaseLost` as `release` does."""
+        self.release({"not_before": self.connection.not_before}, self._claimed_until)
 
     def retry_later(self, why: Retry, fields: Document | None = None, user_fields: Document | None = None) -> None:
         """Give the lease back after trouble that passes by itself; the wait doubles with each failure in a row."""
@@ -173,12 +193,37 @@ class Run:
         What was paused by a setting is looked at again after a while: not every setting has a trigger that tells.
         """
         state = _STATES.get(reason, "paused")
-        fields = {"state": state, "state_reason": reason.value}
+        fields: dict[str, Any] = {"state": state, "state_reason": reason.value}
         shown = {"connection": {"id": self.connection_id, "state": state, "reason": reason.value}}
         unchanged = self.connection.state == state and self.connection.state_reason == reason
         nobody = reason in {Reason.USER_GONE, Reason.SWITCHED, Reason.NOT_CONNECTED}
         again = self.ports.clock.now() + LOOK_AGAIN if reason in _SETTINGS else None
-        self.release(fields, again, user_fields=None if unchanged or nobody else shown)
+        user_fields = None if unchanged or nobody else shown
+        if reason is Reason.SWITCHED:
+            fields["lost_at"] = None  # That it is well again is no news of a calendar that is not synced any more.
+        if reason is Reason.ACCESS_LOST:
+            # The one step that ends the runs also says so once: no later run is there to say it again.
+            fields["lost_at"] = self.connection.lost_at or self.ports.clock.now()
+            told = self.connection.lost_at is not None
+            account = self.ports.store.account(self.connection.account_id)
+            mine = account is not None and account.value.belongs_to(self.connection.studio_id, self.connection.user_id)
+            lost = {"state": "needs_reauth"} if mine else None
+            mail: MailKind | None = None if told else "access_lost"
+            self.release(fields, again, user_fields=user_fields, account_fields=lost, mail=mail)
+            return
+        self.release(fields, again, user_fields=user_fields)
+
+    def _mail(self, kind: MailKind) -> tuple[str, Mail]:
+        connection, now = self.connection, self.ports.clock.now()
+        said = Mail(
+            kind=kind,
+            studio_id=connection.studio_id,
+            user_id=connection.user_id,
+            connection_id=self.connection_id,
+            created_at=now,
+            expires_at=now + MAIL_LIFE,
+        )
+        return f"{self.connection_id}-{self.id}-{kind}", said
 
     def count(self, word: str) -> None:
         self.counts[word] = self.counts.get(word, 0) + 1
@@ -196,7 +241,7 @@ class Run:
             except Refused as refused:
                 return refused
             except Stale as stale:
-                self._look_again()
+                self.look_again()
                 if self._version == version:
                     return stale
             else:
@@ -222,13 +267,17 @@ class Run:
             for number, chunk in enumerate(chunks, self._log_number + 1)
         ]
 
-    def _look_again(self) -> None:
-        """Read the connection again after a refused write: a wish is fine, another holder is not."""
+    def look_again(self) -> None:
+        """Read what others have written to the connection: a wish or a notification is fine, another holder is not.
+
+        Raises:
+            LeaseLost: another run has taken over.
+        """
         stored = self.ports.store.connection(self.connection_id)
         if stored is None or stored.value.lease is None or stored.value.lease.holder != self.id:
             raise LeaseLost(f"connection {self.connection_id} was taken over")
         # What this run knows of the connection otherwise is newer than what is stored.
-        self.connection = msgspec.structs.replace(self.connection, next_sync_at=stored.value.next_sync_at)
+        self.connection = self.connection.told(stored.value)
         self._version = stored.version
 
     def _wish_meanwhile(self) -> dt.datetime | None:
@@ -271,6 +320,40 @@ def claim(connection_id: str, ports: Ports) -> Run | None:
         version = stored.version
     claimed = msgspec.structs.replace(connection, lease=lease, attempted_at=now, next_sync_at=lease.expires_at)
     return Run(connection_id, claimed, version, run_id, ports)
+
+
+def borrow(connection_id: str, by: Run) -> Run | None:
+    """Take the lease of another connection of the same user, for what is to be done in its calendar on the way.
+
+    It is due when it was, and given back by `give_back`. None: its account or its calendar is not the user's any more;
+    a token is the account's, whoever has that now, and would open it all the same.
+
+    Raises:
+        Unavailable, Stale: it is being synced, or was written to just now.
+    """
+    ports = by.ports
+    stored = ports.store.connection(connection_id)
+    if stored is None or not _still_of_the_user(stored.value, ports.store):
+        return None
+    now, run_id = ports.clock.now(), ports.new_id()
+    if stored.value.held_by_another(run_id, now):
+        raise Unavailable("the connection is being synced")
+    lease = Lease(run_id, now + LEASE)
+    version = ports.store.update_connection(connection_id, stored.version, {"lease": msgspec.structs.asdict(lease)})
+    # Its time is that of the run which borrows.
+    taken = msgspec.structs.replace(stored.value, lease=lease, attempted_at=by.started_at)
+    return Run(connection_id, taken, version, run_id, ports)
+
+
+def _still_of_the_user(connection: Connection, store: Store) -> bool:
+    """Whether nobody else may have the account or the calendar by now."""
+    if connection.state == "disconnected":
+        return False
+    account, calendar = store.account(connection.account_id), store.calendar_claim(connection.calendar_id)
+    if account is None or calendar is None:
+        return False
+    user = (connection.studio_id, connection.user_id)
+    return account.value.belongs_to(*user) and calendar.belongs_to(*user)
 
 
 class UnknownConnectionError(Exception):

@@ -63,7 +63,10 @@ def _questions(operation: Operation, link: Link | None, rules: Rules) -> tuple[I
     if asked is not None and link is not None and link.asked is None:
         # A run that died may have put it back already: then it is there, as the person wanted it.
         there = operation.item.verdict == PUT_BACK and link.paired
-        status = "answered" if there or operation.reason in {Reason.PUT_BACK, Reason.TAKEN_OFF} else "gone"
+        # Or it was done in the calendar that took this one's place.
+        done = rules.left and operation.item.verdict is not None
+        answered = there or done or operation.reason in {Reason.PUT_BACK, Reason.TAKEN_OFF}
+        status = "answered" if answered else "gone"
         writes.append(InboxWrite(studio_id=rules.studio_id, item_id=asked, fields={"status": status}))
     return tuple(writes)
 

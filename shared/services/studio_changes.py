@@ -97,8 +97,11 @@ def inbox_written(
         log.warning("an answer to a question about nothing", extra={"studio": studio_id, "item": item_id})
         return 0
     entry = OutboxEntry(appointment_id=appointment_id, at=clock.now(), cause="answered")
-    store.put_outbox([(str(connection_id), entry_id, entry)])
-    _wish_each([str(connection_id)], store, tasks, clock)
+    # Asked about a calendar that rests by now, it is for the one that the user syncs with.
+    user_id = connection.value.user_id
+    active = store.user_connections(studio_id, [user_id]).get(user_id, str(connection_id))
+    store.put_outbox([(active, entry_id, entry)])
+    _wish_each([active], store, tasks, clock)
     return 1
 
 

@@ -15,9 +15,11 @@ from typing import Any
 import msgspec
 
 from shared.domain import contract, identity
+from shared.domain.channel_health import pace
 from shared.domain.connection import OutboxEntry, Populate
 from shared.domain.errors import CursorExpired, LeaseLost, Park, Retry, Stop
 from shared.domain.event import Event
+from shared.domain.mail import MailKind
 from shared.domain.operation import Rules
 from shared.domain.outcomes import next_generation
 from shared.domain.plan import is_here
@@ -29,17 +31,15 @@ from shared.services import channels, reading
 from shared.services.accounts import switch_calendar
 from shared.services.apply import Applier
 from shared.services.gather import Documents, Gathered, gather, notes
-from shared.services.guarding import take_answers
+from shared.services.guarding import take_answers, withdraw_question
 from shared.services.listing import Listing
+from shared.services.moving import take_out
 from shared.services.run import Ports, Run, claim
 
 log = logging.getLogger(__name__)
 
 # Outbox entries looked at in one run; more are left for the next one, which follows at once.
 OUTBOX_PAGE = 500
-
-# Without pushes the studio's interval is the longest wait; with a live channel a lost push costs at most this.
-SAFETY_INTERVAL = dt.timedelta(hours=6)
 
 
 class Outcome(enum.StrEnum):
@@ -76,12 +76,15 @@ def _carried_out(run: Run, channel_key: bytes) -> Outcome:
             studio, user = _settings(run)
         except Park as park:
             channels.end_channel(run, run.ports.calendars.open(run.connection_id, run.connection))
+            if park.reason is Reason.SWITCHED:
+                withdraw_question(run)
             run.stop(park.reason)
             return Outcome.STOPPED
         return _Sync(run, studio, user, channel_key).carry_out()
     except LeaseLost:
         raise
     except Stop as stop:
+        channels.retire_channel(run)
         run.stop(stop.reason)
         return Outcome.STOPPED
     except Retry as retry:
@@ -111,9 +114,8 @@ def _settings(run: Run) -> tuple[Studio, User]:
     else:
         reason = why_not(studio, user)
     if reason is None and studio is not None and user is not None:
-        chosen = user.sync.calendar_id
-        if chosen is not None and chosen != run.connection.calendar_id:
-            switch_calendar(run, studio, chosen)
+        chosen = user.sync.chosen_calendar
+        if chosen is not None and not run.connection.is_of(chosen) and switch_calendar(run, studio, chosen):
             reason = Reason.SWITCHED
     if reason is not None:
         raise Park(reason)
@@ -135,8 +137,10 @@ class _Sync:
 
     def carry_out(self) -> Outcome:
         self._read_less()
-        if self.two_way and channels.needs_new(self.run.connection, self.run.started_at):
-            channels.open_channel(self.run, self.calendar, self.channel_key)
+        if self.two_way:
+            channels.keep_channel(self.run, self.calendar, self.channel_key)
+        else:
+            channels.end_channel(self.run, self.calendar)
         if self.run.connection.populate is not None and self.populate is None:
             self.run.note(populate=None)
         take_answers(self.run, self.user.sync)
@@ -157,7 +161,6 @@ class _Sync:
         """
         connection, asked = self.run.connection, reading.reading_of(self.user.sync)
         if reading.turned_off(connection, asked):
-            channels.end_channel(self.run, self.calendar)
             self.run.note(**{"cursors.calendar": None})
         left = reading.narrowed(connection, asked)
         if left is not None and left != connection.reading:
@@ -170,6 +173,7 @@ class _Sync:
         cursor = connection.cursors.calendar if self.two_way else None
         if cursor is not None:
             events, cursor = self._changes(cursor)
+        changed = frozenset(events)
         updated, fields = self._updated()
         fields["cursors.calendar"] = cursor
         if not (events or entries or updated):
@@ -183,6 +187,9 @@ class _Sync:
         if not self.two_way:
             gathered = self._with_unrecorded(gathered, applier.rules)
         operations = applier.plan(gathered.items)
+        # What is news to the studio was done by somebody else: our own writes come back as what was agreed.
+        theirs = [one.item.event for one in operations if one.studio is not None and one.item.event is not None]
+        channels.suspect(self.run, [event for event in theirs if event.id in changed])
         if not applier.apply(operations, gathered.documents):
             self.run.release({}, self.run.ports.clock.now())
             return Outcome.MORE
@@ -291,18 +298,25 @@ class _Sync:
             run.retry_later(applier.slow_down or Retry("some items are left"), fields, user_fields or None)
             return Outcome.LATER
         more = more or len(entries) == OUTBOX_PAGE
-        run.release(fields, now if more else now + self._interval(), user_fields=user_fields or None)
+        mail: MailKind | None = None
+        if run.connection.lost_at is not None:  # It is well again, and not only said to be.
+            fields["lost_at"], mail = None, "access_regained"
+        due = now if more else now + self._interval()
+        run.release(fields, due, user_fields=user_fields or None, mail=mail)
         return Outcome.MORE if more else Outcome.DONE
 
     def _interval(self) -> dt.timedelta:
         """How long until the next run if nobody wishes one."""
-        if channels.live(self.run.connection, self.run.ports.clock.now()):
-            return SAFETY_INTERVAL
-        return dt.timedelta(minutes=self.studio.sync.interval_minutes)
+        channel = self.run.connection.channel
+        if channel is not None and channel.since is not None and channel.since >= self.run.started_at:
+            self.run.look_again()  # Opened just now: its first message has probably come.
+        interval, ports = dt.timedelta(minutes=self.studio.sync.interval_minutes), self.run.ports
+        return pace(self.run.connection, interval, ports.safety_interval, ports.clock.now()).longest_wait
 
     def _applier(self, entries: list[Stored[OutboxEntry]], populate: Populate | None = None) -> Applier:
         run, sync = self.run, self.user.sync
         rules = reading.rules_of(run.connection_id, run.connection, self.studio, sync, run.started_at, populate)
         applier = Applier(run, self.calendar, rules)
-        applier.notes = notes(entry.value for entry in entries)
+        known = applier.notes = notes(entry.value for entry in entries)
+        applier.take_out = lambda operations: take_out(run, rules, known, operations)
         return applier

@@ -150,7 +150,7 @@ def _open(studio_id: str, user_id: str, store: Store, calendars: Calendars, cloc
     rests = inquiry.rests()
     if rests is not None:
         return inquiry.told(Why(reason=rests, at=inquiry.next_run))
-    if user.sync.calendar_id not in {None, stored.value.calendar_id}:
+    if not stored.value.is_of(user.sync.chosen_calendar):
         # Which of the two calendars it will be in is decided when the run has gone over.
         detail = "the next run goes over to the chosen one"
         return inquiry.told(Why(reason=Reason.SWITCHED, detail=detail, at=inquiry.next_run))

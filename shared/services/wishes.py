@@ -7,11 +7,12 @@ puts its own `next_sync_at` in place only if nobody else has written one meanwhi
 
 import datetime as dt
 import logging
+from collections.abc import Callable
 
 from shared.domain import identity
 from shared.domain.connection import Connection
 from shared.domain.errors import Stale, Unavailable
-from shared.ports import Clock, Store, Stored, Task, Tasks
+from shared.ports import Clock, Document, Store, Stored, Task, Tasks
 
 log = logging.getLogger(__name__)
 
@@ -22,7 +23,18 @@ ATTEMPTS = 8
 RUNNABLE = frozenset({"connected", "paused"})
 
 
-def wish(connection_id: str, store: Store, tasks: Tasks, clock: Clock, seen: Stored[Connection] | None = None) -> bool:
+# Gives what to write beside a wish; the flag says that a wish is written anyway, so that it costs nothing.
+Noting = Callable[[Connection, dt.datetime, bool], Document]
+
+
+def wish(
+    connection_id: str,
+    store: Store,
+    tasks: Tasks,
+    clock: Clock,
+    seen: Stored[Connection] | None = None,
+    noting: Noting | None = None,
+) -> bool:
     """Ask for a run now. False if the connection does not exist or rests. `seen` saves a read: it was read just now.
 
     Raises:
@@ -34,12 +46,17 @@ def wish(connection_id: str, store: Store, tasks: Tasks, clock: Clock, seen: Sto
             return False
         now = clock.now()
         soonest = stored.value.soonest(now)
-        if stored.value.due(soonest):
+        wished = stored.value.due(soonest)
+        noted = {} if noting is None else noting(stored.value, now, not wished)
+        if wished and not noted:
             return True
+        fields = noted if wished else {**noted, "next_sync_at": soonest}
         try:
-            store.update_connection(connection_id, stored.version, {"next_sync_at": soonest})
+            store.update_connection(connection_id, stored.version, fields)
         except Stale:
             continue
+        if wished:
+            return True
         at = soonest if soonest > now else None
         for _, error in tasks.enqueue([sync_task(connection_id, soonest, at=at)]):
             extra = {"connection": connection_id, "error": type(error).__name__}
