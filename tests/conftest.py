@@ -1,6 +1,7 @@
 """What tests share: one Firestore emulator per session (per worker, with xdist), and stand-ins of a test's own.
 
-Nothing is cleared between tests: each has a Firestore project of its own, which costs nothing.
+Nothing is cleared between tests: each has a Firestore project of its own, which costs nothing. Tests of what is
+deployed share one whole stack, and have a studio of their own in it.
 """
 
 import uuid
@@ -14,8 +15,10 @@ from local.cloud_tasks import LocalCloudTasks
 from local.firestore_emulator import EmulatorMissingError, FirestoreEmulator
 from local.oidc import Signer
 from local.secret_manager import LocalSecretManager
+from local.stack import Stack
 from local.triggers import TriggerRelay
 from shared.adapters.firestore_store import FirestoreStore
+from tests.functions.deployed import FRONT_END, Deployed, House
 
 
 @pytest.fixture(scope="session")
@@ -80,3 +83,27 @@ def local_secrets() -> Iterator[LocalSecretManager]:
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="session")
+def deployed() -> Iterator[Deployed]:
+    """One stack for the session; without an emulator the session ends, saying how to install it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("FIRESTORE_EMULATOR_HOST", raising=False)
+        stack = Stack(tick_seconds=None, front_end_origins=[FRONT_END])
+        try:
+            stack.__enter__()
+        except EmulatorMissingError as missing:
+            pytest.exit(str(missing), returncode=2)
+    made = Deployed(stack)
+    # Nothing waits long for a second attempt here.
+    stack.google.push.retry_delay = 0.2
+    yield made
+    stack.__exit__(None, None, None)
+
+
+@pytest.fixture
+def house(deployed: Deployed) -> Iterator[House]:
+    """A studio of the test's own."""
+    yield House(deployed)
+    deployed.calm()

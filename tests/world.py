@@ -10,19 +10,19 @@ import uuid
 from collections.abc import Callable, Mapping
 from typing import Any
 
-import grpc
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import firestore, tasks_v2
-from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
+from google.cloud import firestore
 
 from local.cloud_tasks import LocalCloudTasks
+from local.firebase_auth import CERTS_PATH as FIREBASE_CERTS_PATH
 from local.firestore_emulator import FirestoreEmulator
 from local.google.server import GoogleSimulator
 from local.people import FrontEnd, give_consent, google_time
 from local.secret_manager import LocalSecretManager
 from shared.adapters.firestore_documents import plain
 from shared.config import Settings
-from shared.domain.connection import Connection
+from shared.domain.connection import Channel, Connection
+from shared.services import channels
 from shared.services.studio_changes import appointment_written, inbox_written, studio_written, user_written
 from shared.services.sync_calendar import Outcome, sync_calendar
 from shared.services.wishes import wish
@@ -58,12 +58,6 @@ class Cloud:
         self.secrets = secrets
         google.add_oauth_client(*CLIENT, [REDIRECT], "Studio Sync", project="world")
         google.push.paused = True  # Nobody listens: worlds run what a push would have wished by themselves.
-        transport = CloudTasksGrpcTransport(channel=grpc.insecure_channel(tasks.host))
-        self._tasks_client = tasks_v2.CloudTasksClient(transport=transport)
-
-    def pause(self, queue: str) -> None:
-        """Keep what is enqueued: a world delivers its tasks itself."""
-        self._tasks_client.pause_queue(name=queue)
 
 
 class World:
@@ -79,7 +73,8 @@ class World:
         self.connections: dict[str, str] = {}
         self.emails: dict[str, str] = {}
         for name in QUEUES:
-            cloud.pause(cloud.tasks.create_queue(self.project, "local-1", name))
+            # A world delivers its tasks itself.
+            cloud.tasks.create_queue(self.project, "local-1", name, paused=True)
         self.restart()
 
     def restart(self) -> None:
@@ -170,6 +165,22 @@ class World:
                     break
             else:
                 raise AssertionError("it goes on and on")
+
+    def push(self, user_id: str, state: str = "exists", *, channel: Channel | None = None) -> str:
+        """One of Google's notifications, of the user's present channel unless another is given, as the webhook has it.
+
+        Worlds pause Google's own: a channel has not proved itself before this was called.
+        """
+        sender = channel or self.connection(user_id).channel
+        assert sender is not None
+        key, wiring = self.wiring.channel_key, self.wiring
+        notification = channels.Notification(
+            channel_id=sender.id,
+            token=channels.token(key, sender.id, self.connections[user_id]),
+            resource_id=sender.resource_id or "whatever",
+            state=state,
+        )
+        return channels.notified(notification, key=key, store=wiring.store, tasks=wiring.tasks, clock=self.clock)
 
     def connection(self, user_id: str) -> Connection:
         found = self.wiring.store.connection(self.connections[user_id])
@@ -269,6 +280,8 @@ class World:
             "GOOGLE_AUTH_URL": f"{google}/o/oauth2/v2/auth",
             "GOOGLE_TOKEN_URL": f"{google}/token",
             "GOOGLE_CERTS_URL": f"{google}/oauth2/v1/certs",
+            "GOOGLE_REVOKE_URL": f"{google}/revoke",
+            "FIREBASE_CERTS_URL": f"{google}{FIREBASE_CERTS_PATH}",
         }
 
 

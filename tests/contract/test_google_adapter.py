@@ -23,14 +23,14 @@ from shared.adapters.google_event import read_event
 from shared.adapters.google_oauth import GoogleAccounts, OAuthClient
 from shared.adapters.secret_manager import SecretManagerSecrets
 from shared.domain import identity
+from shared.domain.account import SCOPES
 from shared.domain.connection import Channel, Connection
 from shared.domain.content import Content, Timed
-from shared.domain.errors import AccessLost, Forbidden, RateLimited, Stale, Unavailable
+from shared.domain.errors import AccessLost, CursorExpired, Forbidden, RateLimited, Stale, Unavailable
 from shared.domain.event import Delete, Event, Insert
 from shared.domain.link import Seal
 from shared.domain.reasons import Reason
 from shared.ports import EventPage
-from shared.services.accounts import SCOPES
 
 ANN = "ann@example.org"
 CLIENT_ID, CLIENT_SECRET, REDIRECT = "adapter-client", "adapter-secret", "http://localhost:1/oauth/callback"
@@ -52,6 +52,8 @@ class Ann:
     calendar: GoogleCalendar
     person: Person
     google: GoogleSimulator
+    calendars: GoogleCalendars
+    account_id: str
 
     def types(self, **fields: Any) -> dict[str, Any]:
         return self.person.insert(**{**AN_HOUR, **fields})
@@ -82,6 +84,7 @@ def ann(local_secrets: LocalSecretManager, project: str) -> Iterator[Ann]:
                 client_secret=CLIENT_SECRET,
                 auth_url=f"{google.url}/o/oauth2/v2/auth",
                 token_url=f"{google.url}/token",
+                revoke_url=f"{google.url}/revoke",
                 certs_url=f"{google.url}/oauth2/v1/certs",
             ),
             secrets,
@@ -98,10 +101,39 @@ def ann(local_secrets: LocalSecretManager, project: str) -> Iterator[Ann]:
             since=START,
             window_from=LONG_AGO,
         )
-        calendar = GoogleCalendars(accounts, f"{google.url}/", WEBHOOK).open("c1", connection)
+        calendars = GoogleCalendars(accounts, f"{google.url}/", WEBHOOK)
         google.clear_requests()
-        yield Ann(calendar, google.person(ANN), google)
+        yield Ann(calendars.open("c1", connection), google.person(ANN), google, calendars, grant.account_id)
         channel.close()
+
+
+# --- which calendars there are, and what the account may do with them -----------------------------------------------
+
+
+def test_every_calendar_that_may_be_written_to_is_listed_however_many_pages_they_take(ann: Ann) -> None:
+    for number in range(260):
+        ann.google.add_calendar(ANN, f"Room {number:03}")
+    ann.google.add_calendar(ANN, "Only read", access_role="reader")
+    ann.google.add_calendar(ANN, "Weddings", "Europe/Paris", color="#f83a22")
+    choices = ann.calendars.writable_by(ann.account_id)
+    assert [choice.title for choice in choices] == [ANN, *(f"Room {number:03}" for number in range(260)), "Weddings"]
+    assert len(ann.calls("calendar.calendarList.list")) == 2
+    assert (choices[0].primary, choices[0].id, choices[0].color) == (True, ANN, "#9fe1e7")
+    assert (choices[-1].primary, choices[-1].time_zone, choices[-1].color) == (False, "Europe/Paris", "#f83a22")
+
+
+@pytest.mark.parametrize("role", ["freeBusyReader", "reader", "writerWithoutPrivateAccess"])
+def test_a_calendar_that_can_be_read_but_not_written_any_more_is_forbidden(ann: Ann, role: str) -> None:
+    ann.types(summary="Newborn")
+    cursor = ann.whole_listing().cursor
+    assert cursor is not None
+    ann.google.set_access(ANN, ANN, role)
+    with pytest.raises(Forbidden):
+        ann.whole_listing()
+    with pytest.raises(CursorExpired):
+        ann.calendar.changes(cursor, None)  # Another role ends its sync tokens: the listing that follows finds out.
+    ann.google.set_access(ANN, ANN, "writer")
+    assert len(ann.whole_listing().events) == 1
 
 
 # --- whose an entry is, and what it is -------------------------------------------------------------------------------

@@ -62,3 +62,20 @@ class TestWatch:
         assert channel["id"] in [open_.id for open_ in google.simulated.push.channels()]
         google.api.channels().stop(body=channel).execute()
         assert channel["id"] not in [open_.id for open_ in google.simulated.push.channels()]
+
+    def test_channels_of_one_calendar_share_the_resource_so_each_is_stopped_with_what_another_was_answered(
+        self, google: Target
+    ) -> None:
+        """What stops a channel whose own answer was lost."""
+        first, second = self.opened(google), self.opened(google)
+        assert first["resourceId"] == second["resourceId"]
+        assert not google.api.channels().stop(body={"id": first["id"], "resourceId": second["resourceId"]}).execute()
+        assert refused(google.api.channels().stop(body=first).execute)[0] == 404
+        assert not google.api.channels().stop(body=second).execute()
+
+    def test_a_calendar_that_cannot_be_watched_says_so_each_time(self, google: Target) -> None:
+        """400; which calendars these are (of holidays, for example) is not documented."""
+        google.simulated.push.never_watch(google.calendar_id)
+        watch = google.api.events().watch(calendarId=google.calendar_id, body=self.channel())
+        assert refused(watch.execute) == (400, "pushNotSupportedForRequestedResource")
+        assert refused(watch.execute) == (400, "pushNotSupportedForRequestedResource")

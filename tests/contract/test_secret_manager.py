@@ -88,6 +88,68 @@ def test_a_put_never_destroys_what_was_put_after_it(
     assert versions(client, project)["3"] == "ENABLED"
 
 
+def test_what_is_destroyed_is_gone_with_all_its_versions_and_takes_no_other_with_it(
+    secrets: SecretManagerSecrets, local_secrets: LocalSecretManager, project: str
+) -> None:
+    secrets.put(SECRET, TOKEN)
+    secrets.put(SECRET, f"{TOKEN}-2")
+    secrets.put(f"{SECRET}-2", "another")
+    secrets.destroy(SECRET)
+    assert local_secrets.states() == {f"projects/{project}/secrets/{SECRET}-2": ("ENABLED",)}
+    with pytest.raises(AccessLost):
+        secrets.get(SECRET)
+
+
+def test_one_version_is_destroyed_and_the_others_stay(
+    secrets: SecretManagerSecrets, client: secretmanager.SecretManagerServiceClient, project: str
+) -> None:
+    assert [secrets.put(SECRET, f"{TOKEN}-{number}") for number in (1, 2)] == [1, 2]
+    secrets.destroy(SECRET, 1)
+    assert secrets.get(SECRET) == f"{TOKEN}-2"
+    secrets.destroy(SECRET, 2)
+    assert set(versions(client, project).values()) == {"DESTROYED"}
+    secrets.destroy(SECRET, 2)
+    secrets.destroy("no-such-secret", 1)
+
+
+def test_destroying_what_is_not_there_is_fine(secrets: SecretManagerSecrets) -> None:
+    secrets.destroy(SECRET)
+    secrets.put(SECRET, TOKEN)
+    secrets.destroy(SECRET)
+    secrets.destroy(SECRET)
+
+
+def test_a_put_after_the_end_starts_anew(
+    secrets: SecretManagerSecrets, client: secretmanager.SecretManagerServiceClient, project: str
+) -> None:
+    secrets.put(SECRET, "old")
+    secrets.put(SECRET, "older")
+    secrets.destroy(SECRET)
+    secrets.put(SECRET, TOKEN)
+    assert secrets.get(SECRET) == TOKEN
+    assert versions(client, project) == {"1": "ENABLED"}
+
+
+def test_a_put_that_is_overtaken_by_a_destroy_says_that_nothing_is_stored(
+    secrets: SecretManagerSecrets,
+    client: secretmanager.SecretManagerServiceClient,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    listing = client.list_secret_versions
+
+    def overtaken(**request: str) -> object:
+        client.delete_secret(name=request["parent"])
+        return listing(**request)
+
+    monkeypatch.setattr(client, "list_secret_versions", overtaken)
+    with pytest.raises(Unavailable, match="deleted") as failed:
+        secrets.put(SECRET, TOKEN)
+    assert TOKEN not in "".join(traceback.format_exception(failed.value))
+    monkeypatch.undo()
+    secrets.put(SECRET, TOKEN)
+    assert secrets.get(SECRET) == TOKEN
+
+
 def test_a_secret_that_does_not_exist_means_that_access_is_lost(secrets: SecretManagerSecrets) -> None:
     with pytest.raises(AccessLost):
         secrets.get(SECRET)
@@ -128,8 +190,10 @@ def test_being_asked_to_slow_down_is_being_unavailable(
     def refuse(*_args: object, **_kwargs: object) -> None:
         raise exceptions.ResourceExhausted("quota")
 
-    for method in ("add_secret_version", "access_secret_version"):
+    for method in ("add_secret_version", "access_secret_version", "delete_secret"):
         monkeypatch.setattr(client, method, refuse)
+    with pytest.raises(Unavailable):
+        secrets.destroy(SECRET)
     with pytest.raises(Unavailable):
         secrets.put(SECRET, TOKEN)
     with pytest.raises(Unavailable):
@@ -156,3 +220,5 @@ def test_a_client_that_nobody_answers_is_unavailable(project: str, monkeypatch: 
             secrets.get(SECRET)
         with pytest.raises(Unavailable):
             secrets.put(SECRET, TOKEN)
+        with pytest.raises(Unavailable):
+            secrets.destroy(SECRET)

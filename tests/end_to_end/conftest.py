@@ -12,6 +12,7 @@ from local.firestore_emulator import FirestoreEmulator
 from local.google.server import GoogleSimulator
 from local.oidc import Signer
 from local.secret_manager import LocalSecretManager
+from tests.end_to_end.deleting import mass_cancelled, mass_deleted
 from tests.world import Cloud, World
 
 
@@ -49,3 +50,15 @@ def make_world(cloud: Cloud, tap: wiretap.Wiretap) -> Iterator[Callable[..., Wor
 @pytest.fixture
 def world(make_world: Callable[..., World]) -> World:
     return make_world()
+
+
+@pytest.fixture
+def held(world: World) -> World:
+    """Ann has deleted 7 of 12 in her calendar, and they are held."""
+    return mass_deleted(world)
+
+
+@pytest.fixture
+def withheld(world: World) -> World:
+    """A front-end has cancelled 4 of 12 and erased 3, and they are held."""
+    return mass_cancelled(world)

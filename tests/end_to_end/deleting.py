@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from tests.end_to_end.coming_to_rest import synced, writes
 from tests.world import World, span
 
 # So many shoots, and so many of them that taking them away is unusual.
@@ -62,28 +63,6 @@ def deletes(world: World, user_id: str, *appointment_ids: str) -> None:
         world.person(user_id).delete("primary", links[one]["event_id"])
 
 
-def synced(world: World, *user_ids: str) -> None:
-    """Everything runs until nothing is due, triggers included, which tell of the runs' own writes as well."""
-    for _ in range(5):
-        before = world.appointments()
-        world.sync(*user_ids)
-        after = world.appointments()
-        changed = [one for one in before.keys() | after.keys() if before.get(one) != after.get(one)]
-        if not changed:
-            return
-        for one in changed:
-            world.trigger(one, before.get(one))
-    raise AssertionError("the runs' own writes go round and round")
-
-
-def settled(world: World) -> None:
-    """As `synced`, and what waits for a while has its time."""
-    synced(world)
-    for _ in range(3):
-        world.later(minutes=5)
-        synced(world)
-
-
 # --- what can be seen -------------------------------------------------------------------------------------------------
 
 
@@ -96,13 +75,6 @@ def event(world: World, appointment_id: str, user_id: str = "ann") -> dict[str, 
 
 def event_of(world: World, appointment_id: str, user_id: str = "ann") -> str:
     return str(event(world, appointment_id, user_id)["id"])
-
-
-def writes(world: World) -> list[str]:
-    """The calls that changed a calendar, since the requests were last cleared."""
-    methods = [request.method_id for request in world.cloud.google.requests]
-    kinds = ("insert", "patch", "update", "delete", "move", "import")
-    return [method for method in methods if method in {f"calendar.events.{kind}" for kind in kinds}]
 
 
 def cancelled(world: World) -> set[str]:

@@ -1,7 +1,8 @@
 """A person's answer about one user, and what it must not do to another, or after a setting was changed."""
 
 from shared.domain.reasons import Reason
-from tests.end_to_end.deleting import cancelled, deletes, hold, synced
+from tests.end_to_end.coming_to_rest import synced
+from tests.end_to_end.deleting import cancelled, deletes, hold
 from tests.world import World, google_span, span
 
 CROWD = [f"a{number:02}" for number in range(12)]

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 
 from shared.domain.content import UNITS
+from tests.end_to_end.coming_to_rest import synced, writes
 from tests.world import World, days, google_span, span
 
 FIRST, END = days(4, 5)
@@ -311,20 +312,6 @@ def utc(text: str) -> str:
     return dt.datetime.fromisoformat(text).astimezone(dt.UTC).isoformat()
 
 
-def synced(world: World) -> None:
-    """Everything runs until nothing is due, triggers included, which tell of the runs' own writes as well."""
-    for _ in range(6):
-        before = world.appointments()
-        world.sync()
-        after = world.appointments()
-        changed = [one for one in before.keys() | after.keys() if before.get(one) != after.get(one)]
-        if not changed:
-            return
-        for one in changed:
-            world.trigger(one, before.get(one))
-    raise AssertionError("the runs' own writes go round and round")
-
-
 def rests(world: World) -> None:
     """Both sides agree: further runs write nothing, also where the trigger tells of everything again."""
     for one in world.appointments():
@@ -334,5 +321,4 @@ def rests(world: World) -> None:
     world.cloud.google.clear_requests()
     synced(world)
     assert world.picture() == before
-    kinds = {f"calendar.events.{kind}" for kind in ("insert", "patch", "update", "delete")}
-    assert [one.method_id for one in world.cloud.google.requests if one.method_id in kinds] == []
+    assert writes(world) == []

@@ -8,7 +8,8 @@ import pytest
 
 from local.google.errors import ApiError
 from shared.domain.link import TOMBSTONE_LIFE
-from tests.end_to_end.deleting import cancelled, deletes, event_of, one_shoot, rests, synced, writes
+from tests.end_to_end.coming_to_rest import synced, writes
+from tests.end_to_end.deleting import cancelled, deletes, event_of, one_shoot, rests
 from tests.world import World, google_span, span
 
 

@@ -12,19 +12,8 @@ from typing import Any
 import pytest
 
 from shared.domain import identity
-from tests.end_to_end.deleting import (
-    cancelled,
-    deletes,
-    event,
-    event_of,
-    filled,
-    held_links,
-    hold,
-    one_shoot,
-    rests,
-    settled,
-    synced,
-)
+from tests.end_to_end.coming_to_rest import settled, synced
+from tests.end_to_end.deleting import cancelled, deletes, event, event_of, filled, held_links, hold, one_shoot, rests
 from tests.world import World, google_span, span
 
 GUEST = "guest@elsewhere.example"

@@ -5,17 +5,8 @@ import datetime as dt
 import pytest
 
 from shared.services.sync_calendar import Outcome, sync_calendar
-from tests.end_to_end.deleting import (
-    cancelled,
-    deletes,
-    event_of,
-    nothing_taken_away,
-    one_shoot,
-    rests,
-    settled,
-    synced,
-    writes,
-)
+from tests.end_to_end.coming_to_rest import settled, synced, writes
+from tests.end_to_end.deleting import cancelled, deletes, event_of, nothing_taken_away, one_shoot, rests
 from tests.world import World, google_span, span
 
 

@@ -85,6 +85,10 @@ def test_the_demo_runs_its_whole_job_and_every_check_holds() -> None:
         "✓ Gone from Olena's calendar meanwhile: 40",
         "✓ Calendar and studio are as before the loss: 329 entries",
         "✓ Why is a tentative entry not in the studio: tentative",
+        "✓ An account that a colleague has is refused, naming nobody",
+        "✓ Olena is connected as before",
+        "✓ It is the same connection, with the same pairs",
+        "✓ In the mail outbox: lost once, well again once: 2",
         "✓ fan_out's document reads: 2 of 2 allowed",
         "✓ Tasks that fan_out created: 2",
         "✓ Olena's run looked into the calendar once: 1 call",
@@ -94,7 +98,7 @@ def test_the_demo_runs_its_whole_job_and_every_check_holds() -> None:
         "✓ Listings of 2 idle runs: 2",
     ):
         assert line in output
-    assert len(re.findall(r"\d ms$", output.partition("┏")[0], re.MULTILINE)) == 18
+    assert len(re.findall(r"\d ms$", output.partition("┏")[0], re.MULTILINE)) == 19
     assert re.search(
         r"would cancel 40 of (\d+) upcoming.*✓ The question would cancel: 40 of \1 upcoming", output, re.DOTALL
     )

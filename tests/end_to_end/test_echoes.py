@@ -1,11 +1,7 @@
-"""Once both sides agree, nothing is written any more: whatever was edited, whatever Google makes of it (N3).
-
-And the echo of a run's own write: its trigger late, twice, out of order, or overwritten by a front-end that had read
-the document before it.
-"""
+"""Once both sides agree, nothing is written any more: whatever was edited, whatever Google makes of it (N3)."""
 
 import datetime as dt
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import pytest
@@ -14,9 +10,8 @@ from local.google import event_rules
 from local.google.descriptions import rewritten
 from local.google.server import GoogleSimulator
 from local.wiretap import Wiretap
-from shared.services.studio_changes import appointment_written
-from shared.services.sync_calendar import Outcome
-from tests.world import NOW, STUDIO, World, days, google_span, span
+from tests.end_to_end.idling import assert_idle, everything, in_step, instant, make_pairs, settle
+from tests.world import World, days, google_span, span
 
 LIMIT = 8192
 LINE = "-::~:~::" + "~:" * 40 + ":~:~::-"
@@ -70,70 +65,11 @@ def google(world: World, monkeypatch: pytest.MonkeyPatch) -> GoogleSimulator:
 
 @pytest.fixture
 def ann(world: World) -> World:
-    """Ann with one shoot, in step."""
-    world.book("shoot", title="Shoot", user_ids=["ann"], description="Bring lights", **span(3))
-    world.join("ann", populate_calendar=True)
-    settle(world)
-    return world
+    return in_step(world)
 
 
 def cut(text: str, limit: int) -> str:
     return text.encode("utf-16-le", "surrogatepass")[: 2 * limit].decode("utf-16-le", "surrogatepass")
-
-
-def deliver(
-    world: World, appointment_id: str, before: Mapping[str, Any] | None, after: Mapping[str, Any] | None
-) -> int:
-    """One of the trigger's deliveries, whatever the document is by now."""
-    store, tasks, clock = world.wiring.store, world.wiring.tasks, world.clock
-    at = clock.now()
-    return appointment_written(STUDIO, appointment_id, before, after, at, store=store, tasks=tasks, clock=clock)
-
-
-def settle(world: World) -> None:
-    """Run everybody, and deliver the triggers of what the runs write, until there is nothing left to tell."""
-    for _ in range(6):
-        before = world.appointments()
-        world.sync()
-        after = world.appointments()
-        changed = [one for one in {**before, **after} if before.get(one) != after.get(one)]
-        for one in changed:
-            deliver(world, one, before.get(one), after.get(one))
-        if not changed and not any(world.below(user_id, "outbox") for user_id in world.connections):
-            return
-    raise AssertionError("it goes on and on")
-
-
-def everything(world: World) -> dict[str, Any]:
-    """All that a run could write besides its connection, to the last etag and time stamp."""
-    return {
-        "appointments": world.appointments(),
-        "inbox": world.inbox(),
-        "events": {one: world.person(one).events(with_deleted=True) for one in world.connections},
-        **{
-            part: {one: world.below(one, part) for one in world.connections}
-            for part in ("links", "outbox", "parked", "runs")
-        },
-    }
-
-
-LOOK = {"google GET /calendar/v3/calendars/{}/events": 1}
-
-
-def assert_idle(world: World, tap: Wiretap, runs: int, *, calls: Mapping[str, int] = LOOK) -> None:
-    """So many runs, of everybody in turn: a look at the calendar's changes, a claim, a finish, and nothing else."""
-    before = everything(world)
-    for _ in range(runs // len(world.connections) or 1):
-        for user_id in world.connections:
-            world.wish(user_id)
-            tap.reset()
-            assert world.run(user_id) is Outcome.DONE
-            counted = tap.summary()
-            google = {method: count for method, count in counted["methods"].items() if method.startswith("google")}
-            assert google == calls
-            assert counted["document_writes"] == 2
-            assert counted["services"].keys() <= {"google", "firestore"}
-    assert everything(world) == before
 
 
 def assert_quiet(world: World, tap: Wiretap) -> None:
@@ -148,18 +84,6 @@ def assert_quiet(world: World, tap: Wiretap) -> None:
         world.sync()
         assert {**everything(world), "parked": None} == {**before, "parked": None}
     assert_idle(world, tap, 3)
-
-
-def make_pairs(world: World, names: list[str], **fields: Any) -> None:
-    """Ann and Ben, both in step, with an appointment of both for each name."""
-    bookings = {
-        name: {"title": name, "user_ids": ["ann", "ben"], **span(number), **fields} for number, name in enumerate(names)
-    }
-    world.front_end.book_many(bookings)
-    for user_id in ("ann", "ben"):
-        world.join(user_id, populate_calendar=True)
-    settle(world)
-    assert world.titles("ann") == world.titles("ben") == sorted(names)
 
 
 def by_title(world: World, user_id: str) -> dict[str, dict[str, Any]]:
@@ -288,10 +212,6 @@ STUDIO_EDITS: dict[str, Edit] = {
     "nulls": ({"location": None, "description": None, "busy": None, "private": None}, {}),
     "another-kind": ({"kind": "session", "client_id": "eve", "resource_ids": ["room"]}, {}),
 }
-
-
-def instant(end: Mapping[str, str]) -> dt.datetime | str:
-    return dt.datetime.fromisoformat(end["dateTime"]) if "dateTime" in end else end["date"]
 
 
 def test_times_and_flags_of_the_studio_come_to_rest(world: World, google: GoogleSimulator, tap: Wiretap) -> None:
@@ -472,209 +392,6 @@ def test_deletions_on_either_side_come_to_rest(world: World, google: GoogleSimul
     assert world.titles("ann") == ["kept"]
     assert world.titles("ben") == ["kept", "reassigned", "removed"]
     assert_quiet(world, tap)
-
-
-# --- the echo of a run's own write -----------------------------------------------------------------------------------
-
-
-Version = dict[str, Any]
-Overwrite = Callable[[World, Version], None]
-
-
-def by_field(world: World, old: Version) -> None:
-    """The stamp of the run stays, as it is no field that a front-end would name."""
-    world.front_end.edit("shoot", **{key: value for key, value in old.items() if key not in {"sync", "updated_at"}})
-
-
-def as_a_whole(world: World, old: Version) -> None:
-    """Without any stamp."""
-    world.front_end.book("shoot", **{key: value for key, value in old.items() if key not in {"sync", "updated_at"}})
-
-
-def as_it_was_read(world: World, old: Version) -> None:
-    """With the stamp that an earlier run had left, whose hash fits, and without touching `updated_at`."""
-    world.firestore.document(f"studios/{STUDIO}/appointments/shoot").set(old)
-
-
-def overwritten(world: World, overwrite: Overwrite, event: Mapping[str, Any]) -> tuple[Version, Version, Version]:
-    """Ann edits in her calendar, a run carries it over, and a front-end writes back what it had read before; gives
-    the three versions of the document.
-    """
-    old = world.front_end.appointment("shoot")
-    [found] = world.events("ann")
-    world.person("ann").patch("primary", found["id"], **event)
-    world.sync()
-    ours = world.front_end.appointment("shoot")
-    assert old is not None
-    assert ours is not None
-    assert ours["title"] == event["summary"]
-    overwrite(world, old)
-    stale = world.front_end.appointment("shoot")
-    assert stale is not None
-    return old, ours, stale
-
-
-def assert_overwritten(world: World, tap: Wiretap) -> None:
-    """The studio's word stands on both sides, once, and the calendar's is in the log."""
-    [event] = world.events("ann")
-    shoot = world.appointments()["shoot"]
-    assert list(world.appointments()) == ["shoot"]
-    assert (
-        (event["summary"], event["description"])
-        == (shoot["title"], shoot["description"])
-        == (
-            "Shoot",
-            "Bring lights",
-        )
-    )
-    assert instant(event["start"]) == shoot["start"] == NOW + dt.timedelta(hours=3)
-    [overwriting] = [entry for entry in world.log("ann") if entry["reason"] == "changed_in_studio"]
-    before = overwriting["calendar_before"]
-    assert (before["title"], before["description"]) == ("Calendar's", "Bring tripods")
-    assert dt.datetime.fromisoformat(str(before["when"]["start"])) == NOW + dt.timedelta(hours=5)
-    assert_idle(world, tap, 5)
-
-
-EDITED = {"summary": "Calendar's", "description": "Bring tripods", **google_span(5)}
-OVERWRITES = pytest.mark.parametrize("overwrite", [by_field, as_a_whole, as_it_was_read])
-
-# In which order the two triggers come: of the run's own write (1) and of the overwriting (2); 0 is a run.
-ORDERS = [(by_field, order) for order in ("120", "210", "1122010", "2010", "1020", "112010")]
-ORDERS += [(overwrite, order) for overwrite in (as_a_whole, as_it_was_read) for order in ("120", "2010")]
-
-
-@pytest.mark.parametrize(("overwrite", "order"), ORDERS)
-def test_a_stale_overwrite_is_an_edit_of_the_studio_in_whatever_order_it_is_told(
-    ann: World, tap: Wiretap, overwrite: Overwrite, order: str
-) -> None:
-    if overwrite is as_it_was_read:
-        ann.person("ann").patch("primary", ann.events("ann")[0]["id"], location="Park")
-        settle(ann)
-        assert "sync" in ann.appointments()["shoot"]
-    old, ours, stale = overwritten(ann, overwrite, EDITED)
-    for step in order:
-        match step:
-            case "1":
-                deliver(ann, "shoot", old, ours)
-            case "2":
-                deliver(ann, "shoot", ours, stale)
-            case _:
-                ann.sync()
-    settle(ann)
-    assert_overwritten(ann, tap)
-
-
-@OVERWRITES
-def test_a_stale_overwrite_whose_trigger_is_lost_is_found_by_the_next_run_that_is_due(
-    ann: World, tap: Wiretap, overwrite: Overwrite
-) -> None:
-    """The trigger of the run's own write wishes no run, but leaves an entry."""
-    old, ours, _ = overwritten(ann, overwrite, EDITED)
-    deliver(ann, "shoot", old, ours)
-    assert ann.run("ann") is Outcome.NOTHING_DUE
-    ann.later(hours=6)
-    ann.run("ann")
-    settle(ann)
-    assert_overwritten(ann, tap)
-
-
-@pytest.mark.parametrize("overwrite", [by_field, as_a_whole])
-def test_a_stale_overwrite_wishes_a_run_at_once(ann: World, tap: Wiretap, overwrite: Overwrite) -> None:
-    _, ours, stale = overwritten(ann, overwrite, EDITED)
-    deliver(ann, "shoot", ours, stale)
-    assert ann.run("ann") is Outcome.DONE
-    assert_overwritten(ann, tap)
-
-
-def test_an_edit_on_top_of_what_was_read_before_wishes_a_run_at_once(ann: World, tap: Wiretap) -> None:
-    """The whole document, with the stamp of an earlier run and a new title: that hash does not fit any more."""
-    ann.person("ann").patch("primary", ann.events("ann")[0]["id"], location="Park")
-    settle(ann)
-    _, ours, stale = overwritten(ann, lambda world, old: as_it_was_read(world, {**old, "title": "Edited"}), EDITED)
-    deliver(ann, "shoot", ours, stale)
-    assert ann.run("ann") is Outcome.DONE
-    assert ann.titles("ann") == ["Edited"]
-    assert_idle(ann, tap, 5)
-
-
-def test_an_edit_that_is_taken_back_to_what_a_run_had_written_wishes_a_run_each_time(ann: World, tap: Wiretap) -> None:
-    """The run's stamp is still there, and its hash fits again: it is an edit all the same."""
-    ann.person("ann").patch("primary", ann.events("ann")[0]["id"], summary="Calendar's")
-    settle(ann)
-    for title in ("Studio's", "Calendar's"):
-        ann.edit("shoot", title=title)
-        assert ann.run("ann") is Outcome.DONE
-        assert ann.titles("ann") == [title]
-    settle(ann)
-    assert_idle(ann, tap, 5)
-
-
-def test_a_stale_overwrite_with_an_old_stamp_wishes_a_run_at_once(ann: World, tap: Wiretap) -> None:
-    ann.person("ann").patch("primary", ann.events("ann")[0]["id"], location="Park")
-    settle(ann)
-    _, ours, stale = overwritten(ann, as_it_was_read, EDITED)
-    deliver(ann, "shoot", ours, stale)
-    assert ann.run("ann") is Outcome.DONE
-    assert_overwritten(ann, tap)
-
-
-def test_the_trigger_of_a_runs_own_write_wishes_nothing_and_writes_nothing_however_often_it_comes(
-    ann: World, tap: Wiretap
-) -> None:
-    old = ann.front_end.appointment("shoot")
-    ann.person("ann").patch("primary", ann.events("ann")[0]["id"], **EDITED)
-    ann.sync()
-    ours = ann.front_end.appointment("shoot")
-    for _ in range(3):
-        assert deliver(ann, "shoot", old, ours) == 1
-    assert ann.run("ann") is Outcome.NOTHING_DUE
-    ann.wish("ann")
-    before = {**everything(ann), "outbox": None}
-    tap.reset()
-    ann.run("ann")
-    assert tap.summary()["document_writes"] == 3, "the claim, the entry that is done, the finish"
-    assert {**everything(ann), "outbox": None} == before
-    assert deliver(ann, "shoot", old, ours) == 1
-    settle(ann)
-    assert_idle(ann, tap, 5)
-
-
-@pytest.mark.parametrize("overwrite", [by_field, as_a_whole])
-def test_a_stale_overwrite_of_a_cancellation_brings_the_appointment_back_once(
-    ann: World, tap: Wiretap, overwrite: Overwrite
-) -> None:
-    old = ann.front_end.appointment("shoot")
-    ann.person("ann").delete("primary", ann.events("ann")[0]["id"])
-    ann.sync()
-    ours = ann.front_end.appointment("shoot")
-    assert old is not None
-    assert ours is not None
-    assert ours["status"] == "cancelled"
-    overwrite(ann, old)
-    deliver(ann, "shoot", ours, ann.front_end.appointment("shoot"))
-    deliver(ann, "shoot", old, ours)
-    settle(ann)
-    assert ann.titles("ann") == ["Shoot"]
-    assert ann.appointments()["shoot"]["status"] == "confirmed"
-    assert_idle(ann, tap, 5)
-
-
-def test_a_stale_overwrite_reaches_a_colleagues_calendar_too(world: World, tap: Wiretap) -> None:
-    make_pairs(world, ["shoot"])
-    old = world.front_end.appointment("shoot")
-    [event] = world.events("ann")
-    world.person("ann").patch("primary", event["id"], summary="Calendar's")
-    world.sync("ann")
-    ours = world.front_end.appointment("shoot")
-    deliver(world, "shoot", old, ours)
-    world.sync("ben")
-    assert world.titles("ben") == ["Calendar's"]
-    assert old is not None
-    as_a_whole(world, old)
-    deliver(world, "shoot", ours, world.front_end.appointment("shoot"))
-    settle(world)
-    assert world.titles("ann") == world.titles("ben") == ["shoot"]
-    assert_idle(world, tap, 5)
 
 
 # --- an answer that was lost, of a text that Google changes ----------------------------------------------------------

@@ -5,6 +5,7 @@ import pytest
 from local.wiretap import Wiretap
 from shared.domain import identity
 from shared.services.sync_calendar import Outcome
+from tests.end_to_end.coming_to_rest import synced, writes
 from tests.end_to_end.deleting import (
     MASS,
     REST,
@@ -16,24 +17,9 @@ from tests.end_to_end.deleting import (
     filled,
     held_links,
     hold,
-    mass_cancelled,
-    mass_deleted,
     rests,
-    synced,
-    writes,
 )
 from tests.world import World, google_span, span
-
-
-@pytest.fixture
-def held(world: World) -> World:
-    return mass_deleted(world)
-
-
-@pytest.fixture
-def withheld(world: World) -> World:
-    return mass_cancelled(world)
-
 
 # --- held -------------------------------------------------------------------------------------------------------------
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from local.google.gateway import RecordedRequest
+from tests.end_to_end.coming_to_rest import changes, synced
 from tests.world import World, google_span, span
 
 HOST = "host@elsewhere.example"
@@ -18,7 +18,7 @@ def nobody_is_mailed_and_no_guest_touched(world: World) -> Any:
     world.cloud.google.clear_requests()
     yield
     ours = {"id", "summary", "description", "location", "start", "end", "status", "transparency", "visibility"}
-    for request in writes(world, *world.connections):
+    for request in changes(world):
         assert request.query["sendUpdates"] == "none"
         assert set(request.body or {}) <= ours | {"extendedProperties"}
 
@@ -52,7 +52,7 @@ def test_the_studios_edit_stays_in_the_studio_and_the_organizers_later_changes_c
     found = world.appointments()[meeting_id]
     assert (found["title"], found["location"], found["description"]) == ("Meeting with Eve", "Attic", "New agenda")
     assert found["start"] == span(8)["start"]
-    assert writes(world, "ann") == []
+    assert changes(world, "ann") == []
     rests(world)
 
 
@@ -66,7 +66,7 @@ def test_where_both_edit_the_same_field_the_organizers_counts_and_the_studios_is
     assert world.appointments()[meeting_id]["title"] == "Organizer's"
     lost = [loser for entry in world.log("ann") for loser in entry["lost"]]
     assert lost == [{"unit": "title", "side": "studio", "value": "Studio's"}]
-    assert writes(world, "ann") == []
+    assert changes(world, "ann") == []
 
 
 @pytest.mark.parametrize("deed", ["cancelled", "erased", "reassigned"])
@@ -108,7 +108,7 @@ def test_what_the_studio_takes_away_stays_in_the_calendar_and_comes_back_undoubl
     world.sync()
     assert len(world.appointments()) == 1
     assert world.titles("ann") == ["Meeting"]
-    assert writes(world, "ann") == []
+    assert changes(world, "ann") == []
     rests(world)
 
 
@@ -154,7 +154,7 @@ def test_the_organizer_cancels_and_takes_it_back(meeting: tuple[World, str]) -> 
     receives(world, "ann", iCalUID=MEETING["iCalUID"], status="confirmed")
     world.sync()
     assert world.appointments()[meeting_id]["status"] == "confirmed"
-    assert writes(world, "ann") == []
+    assert changes(world, "ann") == []
     rests(world)
 
 
@@ -172,7 +172,7 @@ def test_until_it_is_accepted_it_is_tentative_and_what_the_studio_says_of_that_s
     world.sync()
     found = world.appointments()[meeting_id]
     assert (found["status"], found["busy"]) == ("confirmed", False)
-    assert writes(world, "ann") == []
+    assert changes(world, "ann") == []
 
 
 @pytest.mark.parametrize("first", ["ann", "ben"])
@@ -197,7 +197,7 @@ def test_colleagues_who_are_invited_to_the_same_event_share_one_appointment(worl
     world.sync()
     assert world.appointments()[meeting_id]["location"] == "Cellar"
     assert world.titles("ann") == world.titles("ben") == ["Meeting"]
-    assert writes(world, "ann", "ben") == []
+    assert changes(world, "ann", "ben") == []
     rests(world)
 
 
@@ -280,7 +280,7 @@ def test_the_guest_of_a_colleague_joins_the_colleagues_appointment(
     world.person("ann").patch("primary", event_id, location="Park")
     synced(world)
     assert world.appointments()[appointment_id]["location"] == "Park"
-    assert writes(world, "ben") == []
+    assert changes(world, "ben") == []
     rests(world)
 
 
@@ -428,7 +428,7 @@ def test_a_colleague_who_was_assigned_but_not_entered_yet_takes_the_invitation_f
     synced(world)
     assert list(world.appointments()) == ["shoot"]
     assert world.titles("ben") == ["Shoot"]
-    assert writes(world, "ben") == []
+    assert changes(world, "ben") == []
     rests(world)
 
 
@@ -450,7 +450,7 @@ def test_a_guest_who_is_taken_off_in_the_studio_keeps_the_invitation_and_is_not_
     synced(world)
     assert world.appointments()[appointment_id]["user_ids"] == ["ann"]
     assert world.titles("ben") == ["Shoot"]
-    assert writes(world, "ben") == []
+    assert changes(world, "ben") == []
     rests(world)
 
 
@@ -468,33 +468,12 @@ def invites(world: World, event_id: str, user_id: str) -> None:
     world.person(user_id).answer(event_id, "accepted")
 
 
-def writes(world: World, *user_ids: str) -> list[RecordedRequest]:
-    """What the sync wrote to the events of these users, since the requests were last cleared."""
-    kinds = {f"calendar.events.{kind}" for kind in ("insert", "patch", "update", "delete", "move", "import")}
-    whose = {world.emails[user_id] for user_id in user_ids}
-    return [one for one in world.cloud.google.requests if one.method_id in kinds and one.account in whose]
-
-
-def synced(world: World, *user_ids: str) -> None:
-    """Everything runs until nothing is due, triggers included, which tell of the runs' own writes as well."""
-    for _ in range(6):
-        before = world.appointments()
-        world.sync(*user_ids)
-        after = world.appointments()
-        changed = [one for one in before.keys() | after.keys() if before.get(one) != after.get(one)]
-        if not changed:
-            return
-        for one in changed:
-            world.trigger(one, before.get(one))
-    raise AssertionError("the runs' own writes go round and round")
-
-
 def rests(world: World) -> None:
     """Both sides agree: further runs write nothing, full listings included."""
     synced(world)
     before = world.picture(), world.appointments(), world.inbox()
-    count = len(writes(world, *world.connections))
+    count = len(changes(world))
     world.cloud.google.expire_sync_tokens()
     synced(world)
     assert (world.picture(), world.appointments(), world.inbox()) == before
-    assert len(writes(world, *world.connections)) == count
+    assert len(changes(world)) == count

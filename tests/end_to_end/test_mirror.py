@@ -7,6 +7,7 @@ import pytest
 
 from local.wiretap import Killed, Wiretap
 from shared.services.sync_calendar import Outcome
+from tests.end_to_end.coming_to_rest import settled, writes
 from tests.world import World, google_span, span
 
 
@@ -369,21 +370,6 @@ def channels_of(world: World) -> list[str]:
     return [one.id for one in world.cloud.google.push.channels() if one.email == world.emails["ann"]]
 
 
-def settled(world: World) -> None:
-    """Everything runs, triggers of the runs' own writes included, and what waits for a while has its time."""
-    for wait in (0, 5, 5):
-        world.later(minutes=wait)
-        for _ in range(4):
-            before = world.appointments()
-            world.sync()
-            after = world.appointments()
-            for one in before.keys() | after.keys():
-                if before.get(one) != after.get(one):
-                    world.trigger(one, before.get(one))
-            if before == after:
-                break
-
-
 def rests(world: World) -> None:
     """Both sides agree: further runs write nothing to the calendar, and change nothing in the studio."""
     settled(world)
@@ -391,5 +377,4 @@ def rests(world: World) -> None:
     world.cloud.google.clear_requests()
     world.sync()
     assert world.picture() == before
-    kinds = {f"calendar.events.{kind}" for kind in ("insert", "patch", "update", "delete")}
-    assert [method for method, _ in calls(world) if method in kinds] == []
+    assert writes(world) == []

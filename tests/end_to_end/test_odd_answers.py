@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from shared.services.why import why_appointment
+from tests.end_to_end.coming_to_rest import settled, synced
 from tests.end_to_end.deleting import (
     MASS,
     REST,
@@ -17,8 +18,6 @@ from tests.end_to_end.deleting import (
     mass_deleted,
     nothing_taken_away,
     rests,
-    settled,
-    synced,
 )
 from tests.world import STUDIO, World, google_span, span
 

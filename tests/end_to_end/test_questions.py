@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from shared.domain import identity
-from tests.end_to_end.deleting import cancelled, deletes, nothing_taken_away, rests, synced
+from tests.end_to_end.coming_to_rest import synced
+from tests.end_to_end.deleting import cancelled, deletes, nothing_taken_away, rests
 from tests.world import World, span
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from shared.services.studio_changes import appointment_written
+from tests.end_to_end.coming_to_rest import writes
 from tests.world import NOW, STUDIO, World, days, google_span, span
 
 LONG_AGO = -24 * 100  # Hours: before the window, which begins 90 days back.
@@ -498,12 +499,6 @@ def invited(world: World, title: str, hours: float, answer: str) -> str:
     guests = [{"email": world.emails["ann"], "responseStatus": answer}]
     event = {"iCalUID": f"{title}@elsewhere.example", "summary": title, "attendees": guests, **google_span(hours)}
     return str(world.cloud.google.receive_event(world.emails["ann"], "host@elsewhere.example", **event)["id"])
-
-
-def writes(world: World) -> list[str]:
-    """Calls that change events, since the requests were last cleared."""
-    kinds = {f"calendar.events.{kind}" for kind in ("insert", "patch", "update", "delete", "move", "import")}
-    return [request.method_id for request in world.cloud.google.requests if request.method_id in kinds]
 
 
 def full_listings(world: World) -> int:

@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 
+from shared.domain.channel_health import SAFETY_INTERVAL
 from shared.domain.reasons import Reason
 from shared.domain.setting_changes import DOCUMENT, TABLE, Row
 from shared.services.studio_changes import user_written
-from shared.services.sync_calendar import SAFETY_INTERVAL, Outcome
+from shared.services.sync_calendar import Outcome
 from tests.world import STUDIO, World, google_span, span
 
 # A case prepares, gives the change, and looks at what became of it.
@@ -108,6 +109,9 @@ def interval(world: World) -> Iterator[Callable[[], object]]:
     assert world.run("ann") is Outcome.DONE
     assert 44 < wait_of(world) <= 45
     world.set_up("ann", two_way_appointments=True)
+    world.sync()
+    assert wait_of(world) <= 45, "its channel has not told of anything yet"
+    world.push("ann", "sync")
     world.sync()
     assert wait_of(world) > SAFETY_INTERVAL.total_seconds() / 60 - 1, "where a channel lives it is that of the safety"
 

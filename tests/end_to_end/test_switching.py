@@ -2,32 +2,14 @@
 
 import pytest
 
+from tests.end_to_end.switching import another_account, event_called, populated, second_calendar, switch, titles
 from tests.world import World, google_span, span
 
 
 @pytest.fixture
 def shooting(world: World) -> World:
     """Ann, populated; besides her own calendar she has one for shootings."""
-    for number in range(3):
-        world.book(f"a{number}", title=f"A{number}", user_ids=["ann"], **span(number + 1))
-    world.join("ann", populate_calendar=True, populate_studio=True)
-    world.sync()
-    return world
-
-
-def second_calendar(world: World, title: str = "Shootings") -> str:
-    return str(world.cloud.google.add_calendar(world.emails["ann"], title))
-
-
-def titles(world: World, calendar_id: str) -> list[str]:
-    return sorted(event["summary"] for event in world.person("ann").events(calendar_id))
-
-
-def switch(world: World, calendar_id: str) -> None:
-    world.set_up("ann", calendar_id=calendar_id)
-    world.sync("ann")
-    world.connections["ann"] = world.front_end.user("ann")["connection"]["id"]
-    world.sync("ann")
+    return populated(world)
 
 
 def test_what_was_synced_stays_and_what_is_new_or_edited_goes_to_the_new_calendar(shooting: World) -> None:
@@ -55,8 +37,7 @@ def test_switching_back_finds_the_old_pairs_and_doubles_nothing(shooting: World)
     switch(shooting, second)
     shooting.book("new", title="New", user_ids=["ann"], **span(9))
     shooting.sync()
-    a0 = next(event for event in shooting.events("ann") if event["summary"] == "A0")
-    shooting.person("ann").patch("primary", a0["id"], location="Attic")
+    shooting.person("ann").patch("primary", event_called(shooting, "A0"), location="Attic")
     switch(shooting, shooting.emails["ann"])
     assert shooting.connections["ann"] == old
     assert shooting.appointments()["a0"]["location"] == "Attic"
@@ -73,29 +54,6 @@ def test_a_populate_moves_everything(shooting: World) -> None:
     shooting.set_up("ann", populate_calendar=True)
     shooting.sync()
     assert (titles(shooting, "primary"), titles(shooting, second)) == ([], ["A0", "A1", "A2"])
-
-
-def test_a_copy_that_was_edited_in_the_old_calendar_stays_there(shooting: World) -> None:
-    second = second_calendar(shooting)
-    switch(shooting, second)
-    a0 = next(event for event in shooting.events("ann") if event["summary"] == "A0")
-    shooting.person("ann").patch("primary", a0["id"], description="Only here")
-    shooting.edit("a0", title="A0 edited")
-    shooting.sync()
-    assert "A0" in titles(shooting, "primary")
-    assert titles(shooting, second) == ["A0 edited"]
-
-
-def test_while_the_old_calendar_does_not_answer_nothing_is_moved(shooting: World) -> None:
-    second = second_calendar(shooting)
-    switch(shooting, second)
-    shooting.cloud.google.fail_next("calendar.events.delete", 503, "backendError")
-    shooting.edit("a0", title="A0 edited")
-    shooting.sync()
-    assert (titles(shooting, "primary"), titles(shooting, second)) == (["A0", "A1", "A2"], [])
-    shooting.later(minutes=5)
-    shooting.sync()
-    assert (titles(shooting, "primary"), titles(shooting, second)) == (["A1", "A2"], ["A0 edited"])
 
 
 def test_a_calendar_that_the_account_cannot_write_to_is_refused_and_the_choice_can_be_changed(shooting: World) -> None:
@@ -126,33 +84,6 @@ def test_a_twin_typed_in_the_new_calendar_is_paired_and_the_old_copy_goes(shooti
     shooting.set_up("ann", populate_calendar=True)
     shooting.sync()
     assert (titles(shooting, "primary"), titles(shooting, second)) == ([], ["A0", "A1", "A2"])
-
-
-def test_where_access_to_the_old_account_is_lost_its_copies_stay_and_the_new_calendar_is_served(
-    shooting: World,
-) -> None:
-    old_email = shooting.emails["ann"]
-    shooting.emails["ann"] = "ann.new." + old_email
-    shooting.cloud.google.add_account(shooting.emails["ann"], "Ann", "Europe/Berlin")
-    shooting.connect("ann")
-    shooting.cloud.google.accounts.refuse_tokens(old_email)
-    shooting.restart()
-    shooting.edit("a0", title="A0 edited")
-    shooting.sync()
-    assert shooting.titles("ann") == ["A0 edited"]
-    old = [event["summary"] for event in shooting.cloud.google.person(old_email).events()]
-    assert sorted(old) == ["A0", "A1", "A2"]
-
-
-def test_another_account_takes_over_what_is_edited_and_nothing_stands_twice(shooting: World) -> None:
-    old_email = shooting.emails["ann"]
-    shooting.emails["ann"] = "ann.new." + old_email
-    shooting.cloud.google.add_account(shooting.emails["ann"], "Ann", "Europe/Berlin")
-    shooting.connect("ann")
-    shooting.edit("a0", title="A0 edited")
-    shooting.sync()
-    old = [event["summary"] for event in shooting.cloud.google.person(old_email).events()]
-    assert (sorted(old), shooting.titles("ann")) == (["A1", "A2"], ["A0 edited"])
 
 
 def test_a_calendar_that_another_user_syncs_with_is_refused_with_what_to_do(shooting: World) -> None:
@@ -226,11 +157,24 @@ def test_booked_while_access_was_lost_it_enters_the_new_accounts_calendar(shooti
     shooting.wish("ann")
     shooting.run("ann")
     shooting.book("late", title="Late", user_ids=["ann"], **span(20))
-    shooting.emails["ann"] = "ann.new." + shooting.emails["ann"]
-    shooting.cloud.google.add_account(shooting.emails["ann"], "Ann", "Europe/Berlin")
-    shooting.connect("ann")
-    shooting.sync()
+    another_account(shooting)
     assert shooting.titles("ann") == ["Late"]
+
+
+def test_a_connection_whose_access_was_lost_rests_as_well_once_another_account_is_connected(shooting: World) -> None:
+    old = shooting.connections["ann"]
+    shooting.cloud.google.accounts.refuse_tokens(shooting.emails["ann"])
+    shooting.restart()
+    shooting.wish("ann")
+    shooting.run("ann")
+    shooting.emails["ann"] = f"new.{shooting.emails['ann']}"
+    shooting.cloud.google.add_account(shooting.emails["ann"])
+    shooting.connect("ann")
+    shooting.sync("ann")
+    new, shooting.connections["ann"] = shooting.connections["ann"], old
+    shooting.sync("ann")
+    assert (shooting.connection("ann").state, shooting.connection("ann").next_sync_at) == ("resting", None)
+    assert shooting.front_end.user("ann")["connection"] == {"id": new, "state": "connected", "reason": None}
 
 
 def test_connecting_the_same_calendar_again_forgets_no_move_that_waits(shooting: World) -> None:
@@ -240,3 +184,48 @@ def test_connecting_the_same_calendar_again_forgets_no_move_that_waits(shooting:
     shooting.connect("ann")
     shooting.sync()
     assert titles(shooting, second) == ["A0 edited"]
+
+
+# --- what the setting says -------------------------------------------------------------------------------------------
+
+
+def test_an_empty_choice_keeps_the_present_calendar(shooting: World) -> None:
+    second = second_calendar(shooting)
+    switch(shooting, second)
+    present = shooting.connections["ann"]
+    switch(shooting, "")
+    assert shooting.connections["ann"] == present
+    assert shooting.front_end.user("ann")["connection"] == {"id": present, "state": "connected", "reason": None}
+
+
+def test_primary_is_the_accounts_own_calendar_by_another_name(shooting: World) -> None:
+    own, second = shooting.connections["ann"], second_calendar(shooting)
+    shooting.cloud.google.clear_requests()
+    switch(shooting, "primary")
+    assert shooting.connections["ann"] == own
+    assert "calendar.calendarList.list" not in {one.method_id for one in shooting.cloud.google.requests}
+    switch(shooting, second)
+    assert shooting.connections["ann"] != own
+    switch(shooting, "primary")
+    assert shooting.connections["ann"] == own
+    assert titles(shooting) == ["A0", "A1", "A2"]
+
+
+def test_a_connection_that_does_not_know_whether_it_is_the_primary_one_asks_once(shooting: World) -> None:
+    own = shooting.connections["ann"]
+    shooting.firestore.document(f"connections/{own}").update({"primary": False})  # As those made before this was noted.
+    shooting.cloud.google.clear_requests()
+    switch(shooting, "primary")
+    shooting.sync()
+    assert shooting.connections["ann"] == own
+    asked = [one for one in shooting.cloud.google.requests if one.method_id == "calendar.calendarList.list"]
+    assert len(asked) == 1
+
+
+@pytest.mark.parametrize("chosen", ["", "primary", None])
+def test_at_connecting_the_accounts_own_calendar_is_taken(world: World, chosen: str | None) -> None:
+    world.add("ann", calendar_id=chosen)
+    second_calendar(world, "A calendar that comes first by name")
+    world.connect("ann")
+    assert world.connection("ann").calendar_id == world.emails["ann"]
+    assert world.connection("ann").primary

@@ -169,43 +169,6 @@ def test_an_answer_that_was_lost_after_it_took_effect_doubles_nothing(ann: World
     assert ann.titles("ann") == ["New", "Shoot"]
 
 
-def test_lost_access_is_told_at_the_first_refusal_and_enqueues_nothing_more(ann: World) -> None:
-    ann.cloud.google.accounts.refuse_tokens(ann.emails["ann"])
-    ann.restart()
-    ann.wish("ann")
-    assert ann.run("ann") is Outcome.STOPPED
-    connection = ann.connection("ann")
-    assert (connection.state, connection.next_sync_at) == ("needs_reauth", None)
-    assert ann.front_end.user("ann")["connection"]["state"] == "needs_reauth"
-    ann.wish("ann")
-    assert ann.connection("ann").next_sync_at is None
-    assert ann.appointments()["shoot"]["status"] == "confirmed"
-
-
-def test_a_sick_token_endpoint_is_no_lost_access(ann: World) -> None:
-    ann.cloud.google.fail_next("oauth2.token", 503, "backendError", times=3)
-    ann.restart()
-    ann.wish("ann")
-    assert ann.run("ann") is Outcome.LATER
-    assert ann.connection("ann").state == "connected"
-
-
-def test_connecting_again_after_lost_access_resumes_with_nothing_doubled(ann: World) -> None:
-    ann.cloud.google.accounts.refuse_tokens(ann.emails["ann"])
-    ann.restart()
-    ann.wish("ann")
-    ann.run("ann")
-    ann.edit("shoot", title="Renamed meanwhile")
-    ann.types("ann", summary="Typed meanwhile", **google_span(8))
-    ann.cloud.google.accounts.allow_tokens(ann.emails["ann"])
-    before = ann.connections["ann"]
-    assert ann.connect("ann") == before
-    ann.restart()
-    ann.sync()
-    assert ann.titles("ann") == ["Renamed meanwhile", "Typed meanwhile"]
-    assert len(ann.appointments()) == 2
-
-
 def test_a_calendar_that_is_gone_stops_the_connection_and_deletes_nothing(ann: World) -> None:
     ann.cloud.google.set_access(ann.emails["ann"], ann.emails["ann"], None)
     ann.wish("ann")

@@ -1,7 +1,6 @@
 """Why something is not there: every reason that can be the answer, and that no answer contradicts the next run."""
 
 import datetime as dt
-import itertools
 from collections.abc import Callable
 from typing import Any
 
@@ -11,20 +10,10 @@ from shared.adapters.google_calendar import GoogleCalendar
 from shared.domain.errors import Park
 from shared.domain.operation import Item, Rules
 from shared.domain.reasons import Reason
-from shared.services.why import Why, why_appointment, why_event
+from shared.services.disconnecting import disconnect
+from shared.services.why import Why
+from tests.end_to_end.asking_why import HOST, in_step, invited, settled, typed, why
 from tests.world import CLIENT, STUDIO, World, google_span, span
-
-HOST = "host@elsewhere.example"
-
-
-def why(world: World, user_id: str = "ann", *, appointment: str = "", event: str = "", studio: str = STUDIO) -> Why:
-    store, calendars, clock = world.wiring.store, world.wiring.calendars, world.clock
-    if event:
-        return why_event(studio, user_id, event, store=store, calendars=calendars, clock=clock)
-    return why_appointment(studio, user_id, appointment, store=store, calendars=calendars, clock=clock)
-
-
-# --- one for each reason ---------------------------------------------------------------------------------------------
 
 Scenario = Callable[[World, pytest.MonkeyPatch], Why]
 ANSWERS: list[Any] = []
@@ -49,6 +38,8 @@ NEVER_AN_ANSWER = {
         "what a run does to bring it over: before that the answer is WAITING (`then` has the deed), afterwards AGREED",
     ),
 }
+# Said in the log of a calendar that the user had before, of which nobody can ask.
+OF_AN_EARLIER_CALENDAR = {Reason.MOVED}
 
 
 def answers(reason: Reason) -> Callable[[Scenario], Scenario]:
@@ -65,32 +56,6 @@ def errand(reason: Reason) -> Callable[[Scenario], Scenario]:
         return scenario
 
     return note
-
-
-def in_step(world: World, *user_ids: str, **sync: Any) -> str:
-    """Ann (and others) with one shoot, in step; gives the id of Ann's event."""
-    world.book("shoot", title="Shoot", user_ids=["ann", *user_ids], **span(3))
-    for user_id in ("ann", *user_ids):
-        world.join(user_id, populate_calendar=True, **sync)
-    world.sync()
-    return str(world.events("ann")[0]["id"])
-
-
-def settled(world: World, **sync: Any) -> None:
-    """Ann, connected, her calendar listed, and nothing in it."""
-    world.join("ann", **sync)
-    world.sync()
-
-
-def typed(world: World, **event: Any) -> str:
-    return world.types("ann", **{"summary": "Typed", **google_span(5), **event})
-
-
-def invited(world: World, answer: str = "needsAction", **event: Any) -> str:
-    """An invitation from somebody outside, as it stands in Ann's calendar."""
-    guests = [{"email": world.emails["ann"], "responseStatus": answer}]
-    fields = {"summary": "Meeting", **google_span(5), "attendees": guests, **event}
-    return str(world.cloud.google.receive_event(world.emails["ann"], HOST, **fields)["id"])
 
 
 @answers(Reason.AGREED)
@@ -532,6 +497,14 @@ def turned_off_and_on_again(world: World, _: pytest.MonkeyPatch) -> Why:
     return why(world, appointment="shoot")
 
 
+@answers(Reason.DISCONNECTED)
+def disconnected_by_the_user(world: World, _: pytest.MonkeyPatch) -> Why:
+    in_step(world)
+    [account] = world.wiring.store.accounts_of_user(STUDIO, "ann")
+    disconnect(STUDIO, "ann", account, world.wiring.account_ports)
+    return why(world, appointment="shoot")
+
+
 @answers(Reason.NOT_SCHEDULABLE)
 def a_user_who_is_never_booked(world: World, _: pytest.MonkeyPatch) -> Why:
     in_step(world)
@@ -557,8 +530,8 @@ def test_the_answer_is_this_reason(
 
 def test_every_reason_is_an_answer_or_never_one() -> None:
     answered = {param.values[0] for param in ANSWERS}
-    assert answered | NEVER_AN_ANSWER.keys() == set(Reason)
-    assert not answered & NEVER_AN_ANSWER.keys()
+    assert answered | NEVER_AN_ANSWER.keys() | OF_AN_EARLIER_CALENDAR == set(Reason)
+    assert not answered & (NEVER_AN_ANSWER.keys() | OF_AN_EARLIER_CALENDAR)
     assert {param.values[0] for param in ERRANDS} == NEVER_AN_ANSWER.keys()
 
 
@@ -708,101 +681,3 @@ def test_a_hold_that_was_approved_is_no_longer_held(world: World) -> None:
     found = why(world, appointment="a0")
     assert found.reason is Reason.DELETED_IN_CALENDAR
     assert found.at is not None, "the next run does it"
-
-
-# --- no answer contradicts the plan ----------------------------------------------------------------------------------
-
-BOXES = ("populate_calendar", "populate_studio", "two_way_appointments", "include_tentative")
-# Half of the sixteen: each three boxes in every way.
-TICKED = [ticked for ticked in itertools.product((False, True), repeat=len(BOXES)) if sum(ticked) % 2 == 0]
-
-
-@pytest.mark.parametrize("ticked", TICKED, ids=str)
-def test_just_what_waits_or_is_in_step_is_there_after_the_next_run(world: World, ticked: tuple[bool, ...]) -> None:
-    boxes: dict[str, Any] = dict(zip(BOXES, ticked, strict=True))
-    world.add("ann", **boxes)
-    events = furnish(world)
-    world.connect("ann")
-    first = ask(world, events)
-    world.sync()
-    check(world, first)
-    events |= rearrange(world)
-    second = ask(world, events)
-    world.sync()
-    check(world, second)
-    assert not [found for found in ask(world, events) if found.reason is Reason.WAITING]
-
-
-def ask(world: World, events: set[str]) -> list[Why]:
-    from_the_studio = [why(world, appointment=one) for one in world.appointments()]
-    return [*from_the_studio, *(why(world, event=one) for one in sorted(events))]
-
-
-def check(world: World, answered: list[Why]) -> None:
-    appointments = world.appointments()
-    living = {event["id"] for event in world.events("ann")}
-    paired = {
-        (link["appointment_id"], link["event_id"])
-        for link in world.below("ann", "links").values()
-        if link["state"] == "paired" and link["event_id"] in living
-    }
-    there = {
-        one
-        for pair in paired
-        if appointments[pair[0]]["status"] != "cancelled" and "ann" in appointments[pair[0]]["user_ids"]
-        for one in pair
-    }
-    for found in answered:
-        # In a mirror, an entry that was edited there is there all the same: just the edit goes nowhere.
-        expected = found.in_step or found.reason is Reason.WAITING or "that stays there" in found.detail
-        assert bool({found.appointment_id, found.event_id} & there) is expected, found
-
-
-def furnish(world: World) -> set[str]:
-    """Of everything one, on both sides; gives the ids of the calendar's entries."""
-    for number, (appointment_id, fields) in enumerate({
-        "plain": {},
-        "other": {},
-        "third": {},
-        "twin": {"title": "Twin", **span(50)},
-        "past": span(-24 * 60),
-        "ancient": span(-24 * 365),
-        "cancelled": {"status": "cancelled"},
-        "tentative": {"status": "tentative"},
-        "bens": {"user_ids": ["ben"]},
-        "private": {"private": True},
-        "repeating": {"recurrence": ["RRULE:FREQ=DAILY"], "time_zone": "Europe/Berlin"},
-        "upside-down": {**span(5), "end": span(4)["start"]},
-        "odd": {"title": 7},
-    }.items()):  # fmt: skip
-        world.book(appointment_id, **{"title": appointment_id, "user_ids": ["ann"], **span(number), **fields})
-    repeating = {end: {**when, "timeZone": "Europe/Berlin"} for end, when in google_span(9).items()}
-    return {
-        typed(world),
-        typed(world, summary="twin", **google_span(50)),
-        typed(world, status="tentative"),
-        typed(world, visibility="private"),
-        typed(world, eventType="focusTime"),
-        typed(world, eventType="outOfOffice"),
-        typed(world, **google_span(-24 * 60)),
-        typed(world, recurrence=["RRULE:FREQ=DAILY;COUNT=3"], **repeating),
-        *(invited(world, answer) for answer in ("needsAction", "tentative", "accepted", "declined")),
-    }
-
-
-def rearrange(world: World) -> set[str]:
-    """Changes on both sides; gives the ids of the entries that came with them."""
-    person = world.person("ann")
-    copies = {link["appointment_id"]: link for link in world.below("ann", "links").values()}
-    edits = {"other": {"location": "Attic"}, "tentative": {"status": "confirmed"}}
-    for appointment_id in edits.keys() & copies:
-        person.patch("primary", copies[appointment_id]["event_id"], **edits[appointment_id])
-    if "plain" in copies:
-        person.delete("primary", copies["plain"]["event_id"])
-    world.edit("third", status="cancelled")
-    world.edit("twin", description="Edited")
-    world.edit("odd", title="Even")
-    world.edit("bens", user_ids=["ann", "ben"])
-    world.edit("private", user_ids=["ben"])
-    world.book("new", title="New", user_ids=["ann"], **span(20))
-    return {typed(world, summary="New there"), invited(world, "accepted", summary="Another meeting")}

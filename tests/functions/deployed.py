@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import grpc
+import requests
 from google.cloud import firestore, tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from google.events.cloud.firestore import DocumentEventData
@@ -29,6 +30,8 @@ from shared.services import channels
 from shared.wiring import Wiring
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0, second=0)
+# The one front-end on the web whose page may call the console.
+FRONT_END = "https://app.example"
 CALLERS = {"sync_user": TASKS_CALLER, "fan_out": SCHEDULER_CALLER, "studio_changed": TRIGGER_CALLER}
 
 
@@ -49,6 +52,8 @@ class Deployed:
         self.stack = stack
         self.client, self.wiring = self.clients(stack.project)
         self._ticks = itertools.count(1)
+        # Whatever the console has answered to anybody's browser or front-end.
+        self.answers: list[requests.Response] = []
 
     def clients(self, project: str) -> tuple[firestore.Client, Wiring]:
         """For a project in the stack's emulator. Clients read the variable when they are made, and never again."""

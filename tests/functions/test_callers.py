@@ -1,15 +1,19 @@
 """Who may call the functions, and with what: everybody else gets a status, a reason, and one line in the log."""
 
+import itertools
 import json
 import time
 from typing import Any
 
 import pytest
 
+from local.functions_server import FUNCTIONS
 from local.stack import SCHEDULER_CALLER, TASKS_CALLER, TRIGGER_CALLER
 from tests.functions.deployed import Deployed, House, Reply, event_value
 
 PRIVATE = ("sync_user", "fan_out", "studio_changed")
+# For everybody: these two see to it themselves whom they believe what.
+PUBLIC = ("console", "webhook")
 NOBODY = {"connection_id": "nobody"}
 
 # What is wrong with the token -> how it differs from the right one.
@@ -49,6 +53,38 @@ def refused(reply: Reply, lines: list[dict[str, Any]], secret: str) -> None:
     if secret:
         assert secret not in str(line)
         assert secret not in reply.text
+
+
+def test_every_function_is_either_private_or_known_to_be_public() -> None:
+    assert sorted((*PRIVATE, *PUBLIC)) == sorted(FUNCTIONS)
+
+
+@pytest.mark.parametrize("name", PRIVATE)
+def test_a_private_function_answers_nobody_whatever_the_path_or_the_method(deployed: Deployed, name: str) -> None:
+    for method, path in itertools.product(("GET", "POST", "PUT", "HEAD"), ("", "/", "/google", "/connect", "/sign-in")):
+        if name == "studio_changed":
+            # What is no event at all is turned away by the framework, before it gets to us.
+            assert deployed.post(name + path, b"{}", method).status >= 400
+        else:
+            assert deployed.post(name + path, b"{}", method).status == 401
+
+
+def test_the_console_lets_everybody_look_at_the_door_and_nobody_in(deployed: Deployed) -> None:
+    assert deployed.post("console/sign-in", method="GET").status == 200
+    assert deployed.post("console", method="GET").status == 302
+    for path in ("connect", "connect/users", "connect/users/ann"):
+        answer = deployed.post(f"console/{path}", method="GET", Accept="application/json")
+        assert (answer.status, list(json.loads(answer.text))) == (401, ["error"])
+
+
+@pytest.mark.parametrize("caller", [TASKS_CALLER, SCHEDULER_CALLER, TRIGGER_CALLER])
+def test_our_own_service_accounts_are_nobody_to_the_console(deployed: Deployed, caller: str) -> None:
+    for audience in (deployed.stack.console_url, deployed.stack.project):
+        token = deployed.token("console", caller, audience, studio_id="s1", user_id="ann")
+        with deployed.said() as lines:
+            reply = deployed.post("console/connect", method="GET", Authorization=f"Bearer {token}")
+        assert reply.status == 401
+        assert token not in str(lines) + reply.text
 
 
 @pytest.mark.parametrize("name", PRIVATE)

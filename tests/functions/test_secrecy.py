@@ -1,15 +1,23 @@
 """Neither secrets nor what belongs to clients in the log, and no token in a document, whatever happens."""
 
+import base64
+import binascii
+import contextlib
 import http.client
 import json
 import re
+import urllib.parse
+import zlib
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import requests
 
 from local.people import give_consent
-from local.stack import CHANNEL_KEY, OAUTH_CLIENT_SECRET
+from local.stack import CHANNEL_KEY, CONSOLE_KEY, OAUTH_CLIENT_SECRET
+from shared.console.flows import Flows
+from tests.functions import account_flows
 from tests.functions.deployed import Deployed, House, eventually, google_span, span, structured
 
 # In every text that a person writes here, on either side, right or wrong.
@@ -31,6 +39,20 @@ def leaks(text: str) -> list[str]:
     return [kind for kind, shape in TOKEN_SHAPES.items() if shape.search(text)]
 
 
+def opened(text: str) -> str:
+    """With whatever is only encoded in it: signed is not hidden."""
+    found = [text]
+    for part in re.findall(r"[\w-]{24,}", text):
+        try:
+            raw = base64.urlsafe_b64decode(part + "=" * (-len(part) % 4))
+        except (ValueError, binascii.Error):
+            continue
+        with contextlib.suppress(zlib.error):
+            raw += zlib.decompress(raw)
+        found.append(raw.decode("latin-1"))
+    return urllib.parse.unquote("\n".join(found))
+
+
 def all_documents(deployed: Deployed) -> list[str]:
     """Every document of the stack's project, whatever its collection, as JSON."""
     connection = http.client.HTTPConnection(deployed.stack.emulator.host, timeout=30)
@@ -46,11 +68,10 @@ def all_documents(deployed: Deployed) -> list[str]:
 
 def tokens(deployed: Deployed) -> Iterator[str]:
     """Every token that is or was good for anything in this stack, and every key."""
-    kept = deployed.stack.google.accounts._tokens
-    yield from kept.refresh
-    yield from kept.access
+    yield from deployed.stack.google.accounts.issued().all()
     yield from (channel.token for channel in deployed.stack.google.push._channels.values() if channel.token)
-    yield from (OAUTH_CLIENT_SECRET, CHANNEL_KEY)
+    yield from (OAUTH_CLIENT_SECRET, CHANNEL_KEY, CONSOLE_KEY)
+    yield account_flows.PLANTED
 
 
 def edits_and_a_clash(deployed: Deployed, house: House) -> None:
@@ -150,6 +171,7 @@ def lines(deployed: Deployed) -> list[str]:
         unforeseen(deployed, house)
         wrong_callers(deployed, house)
         access_lost_and_given_again(deployed, house)
+        account_flows.drive_all(deployed)
     said = list(deployed.stack.output[start:])
     deployed.calm()
     return said
@@ -162,8 +184,9 @@ def test_no_text_of_a_client_and_no_guest_is_in_the_log(lines: list[str]) -> Non
 def test_no_token_and_no_key_is_in_the_log(deployed: Deployed, lines: list[str]) -> None:
     assert len(lines) > 100
     whole = "\n".join(deployed.stack.output)
-    assert [token[:8] for token in tokens(deployed) if token in whole] == []
-    assert leaks(whole) == []
+    read = opened(whole)
+    assert [token[:8] for token in tokens(deployed) if token in read] == []
+    assert leaks(urllib.parse.unquote(whole)) == []
 
 
 def test_every_line_of_a_function_is_structured(lines: list[str]) -> None:
@@ -178,7 +201,8 @@ def test_no_document_holds_a_token_or_a_key(deployed: Deployed, lines: list[str]
     documents = all_documents(deployed)
     assert len(documents) > 10
     whole = "\n".join(documents)
-    assert [token[:8] for token in tokens(deployed) if token in whole] == []
+    read = opened(whole)
+    assert [token[:8] for token in tokens(deployed) if token in read] == []
     assert leaks(whole) == []
 
 
@@ -193,4 +217,99 @@ def test_no_parked_item_quotes_what_a_person_wrote(deployed: Deployed, lines: li
 
 def test_the_shapes_that_tokens_are_told_by_are_those_of_this_stacks_tokens(deployed: Deployed) -> None:
     """Or the tests above would look for something else."""
-    assert [token for token in tokens(deployed) if not leaks(token)] == [OAUTH_CLIENT_SECRET, CHANNEL_KEY]
+    keys = [OAUTH_CLIENT_SECRET, CHANNEL_KEY, CONSOLE_KEY]
+    assert [token for token in tokens(deployed) if not leaks(token)] == keys
+
+
+# --- what browsers and front-ends get ---------------------------------------------------------------------------------
+
+CALLBACKS = ("/console/connect/callback", "/console/sign-in/callback")
+
+
+def cookies_of(answer: requests.Response) -> dict[str, str]:
+    """Those that an answer sets, by name."""
+    set_now = answer.raw.headers.getlist("Set-Cookie")
+    return {cookie.partition("=")[0]: cookie.partition("=")[2].partition(";")[0] for cookie in set_now}
+
+
+def verifiers(deployed: Deployed) -> set[str]:
+    """PKCE's secrets, which only their own flows' cookies hold."""
+    signer = Flows(CONSOLE_KEY, "/console", secure=False)._serializer("verifier")
+    cookies = [pair for answer in deployed.answers for pair in cookies_of(answer).items()]
+    return {str(signer.loads(value)) for name, value in cookies if name.startswith("flow-") and value}
+
+
+def credentials(deployed: Deployed) -> set[str]:
+    """What lets somebody in, or on: sessions, front-ends' tokens, tickets, invitations, and flows on their way."""
+    found: set[str] = set()
+    for answer in deployed.answers:
+        found |= {value for value in cookies_of(answer).values() if value}
+        found.add((answer.request.headers.get("Authorization") or "").removeprefix("Bearer "))
+        for url in (answer.url, answer.headers.get("Location", ""), *re.findall(r"https?://[^\s\"<]+", answer.text)):
+            query = urllib.parse.parse_qs(urllib.parse.urlsplit(url).query)
+            found |= {value for name in ("state", "ticket", "link") for value in query.get(name, [])}
+    return {value for value in found if len(value) > 20}
+
+
+def place(answer: requests.Response) -> str:
+    return f"{answer.request.method} {urllib.parse.urlsplit(answer.url).path} {answer.status_code} {id(answer)}"
+
+
+def shown_of(answer: requests.Response) -> str:
+    """Body, headers, and what a session keeps in its cookie; not the cookies of flows."""
+    headers = [value for name, value in answer.headers.items() if name != "Set-Cookie"]
+    sessions = [value for name, value in cookies_of(answer).items() if not name.startswith("flow-")]
+    return opened("\n".join([answer.text, *headers, *sessions]))
+
+
+def found(secrets: set[str], texts: dict[str, str]) -> list[tuple[str, str]]:
+    """The beginnings of secrets, and where they are."""
+    whole = "\n".join(texts.values())
+    leaked = [secret for secret in secrets if secret in whole]
+    return [(secret[:8], where) for secret in leaked for where, text in texts.items() if secret in text]
+
+
+def test_nothing_secret_reaches_a_browser_or_a_front_end(deployed: Deployed, lines: list[str]) -> None:
+    """In bodies, headers and addresses. An authorization code comes with the one request that Google sends a browser
+    on with; a verifier waits for it in its own flow's cookie.
+    """
+    assert lines
+    assert len(deployed.answers) > 100
+    assert len(verifiers(deployed)) > 20
+    secrets = {*tokens(deployed), *verifiers(deployed)}
+    assert found(secrets, {place(answer): shown_of(answer) for answer in deployed.answers}) == []
+    sent_on = [answer for answer in deployed.answers if urllib.parse.urlsplit(answer.url).path in CALLBACKS]
+    others = [answer for answer in deployed.answers if answer not in sent_on]
+    codes = set(deployed.stack.google.accounts.issued().codes)
+    assert found(secrets, {place(answer): opened(answer.url) for answer in others}) == []
+    assert found(secrets - codes, {place(answer): opened(answer.url) for answer in sent_on}) == []
+
+
+def test_no_verifier_and_nothing_that_lets_somebody_in_is_in_the_log_or_in_a_document(
+    deployed: Deployed, lines: list[str]
+) -> None:
+    """Not in the lines about requests either: their addresses carry codes, states, tickets and invitations."""
+    assert lines
+    known = credentials(deployed) | verifiers(deployed)
+    assert len(known) > 50
+    log = opened("\n".join(deployed.stack.output))
+    assert [value[:8] for value in known if value in log] == []
+    assert not [line for line in deployed.stack.output if re.search(r"[A-Z]+ /\S*\?", line)]
+    documents = opened("\n".join(all_documents(deployed)))
+    assert [value[:8] for value in known if value in documents] == []
+
+
+def test_the_mails_that_wait_tell_nothing_secret(deployed: Deployed, lines: list[str]) -> None:
+    assert lines
+    mails = [document for document in all_documents(deployed) if "/mail/" in json.loads(document)["name"]]
+    assert mails
+    known = {*tokens(deployed), *credentials(deployed), *verifiers(deployed)}
+    assert [value[:8] for value in known for mail in mails if value in mail] == []
+
+
+def test_the_search_finds_what_is_only_encoded() -> None:
+    secret = "1//0" + "s" * 30
+    plain = json.dumps({"token": secret}).encode()
+    for hidden in (plain, zlib.compress(plain)):
+        assert secret in opened(f"<p>.{base64.urlsafe_b64encode(hidden).decode().rstrip('=')}.ah9yAA.x</p>")
+    assert secret in opened(urllib.parse.quote(secret, safe=""))

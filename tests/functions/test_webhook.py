@@ -1,12 +1,15 @@
 """Google's notifications: forged, stale, in a burst, and in the middle of a run."""
 
+import datetime as dt
+import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from google.cloud import firestore
 
 from local.stack import CHANNEL_KEY
 from shared.services import channels
-from tests.functions.deployed import Deployed, House, Reply, eventually, google_span, span
+from tests.functions.deployed import NOW, Deployed, House, Reply, eventually, google_span, span
 
 BURST = 200
 SOMEBODY = "0" * 26
@@ -52,12 +55,38 @@ def test_a_request_without_any_of_googles_headers_is_refused_before_anything_is_
     assert "CANARY" not in str(lines)
 
 
-def test_the_first_message_of_a_channel_is_answered_without_a_read(deployed: Deployed, standing: House) -> None:
-    channel_id, token, resource_id = standing.channel("ann")
+def test_the_first_message_of_a_channel_is_noted_once_and_wishes_nothing(deployed: Deployed, house: House) -> None:
+    house.join("ann")
+    channel_id, token, resource_id = house.channel("ann")
+    due = house.connection("ann").next_sync_at
+    house.document("ann").update({"channel.notified_at": firestore.DELETE_FIELD})
     with deployed.counted() as calls, deployed.said() as lines:
-        assert deployed.notify(channel_id, token, resource_id, "sync").status == 204
-    assert calls["services"] == {}
-    assert [line["outcome"] for line in lines] == ["opened"]
+        for _ in range(3):
+            assert deployed.notify(channel_id, token, resource_id, "sync").status == 204
+    assert (calls["document_reads"], calls["document_writes"]) == (3, 1)
+    assert "tasks" not in calls["services"]
+    assert [line["outcome"] for line in lines] == ["opened"] * 3
+    assert notified_at(house) is not None
+    assert house.connection("ann").next_sync_at == due
+
+
+def test_the_first_message_may_come_before_googles_answer_to_the_watch(
+    deployed: Deployed, house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In the middle of the run that opens the channel: neither its note nor the answer is overwritten."""
+    google = deployed.stack.google
+    monkeypatch.setattr(google.behaviour, "sync_before_answer", True)
+    house.join("ann")
+    channel = house.connection("ann").channel
+    assert channel is not None
+    assert channel.resource_id is not None
+    assert channel.expires_at is not None
+    assert channel.since is not None
+    assert channel.notified_at is not None
+    assert channel.notified_at < channel.since
+    assert (house.connection("ann").next_sync_at or NOW) > NOW + dt.timedelta(hours=5), (
+        "it counts from the first run on"
+    )
 
 
 def test_a_notification_wishes_one_run(deployed: Deployed, standing: House) -> None:
@@ -67,11 +96,14 @@ def test_a_notification_wishes_one_run(deployed: Deployed, standing: House) -> N
     assert standing.runs("ann", lines) == ["done"]
 
 
-def test_a_notification_of_a_channel_that_was_replaced_wishes_nothing(deployed: Deployed, standing: House) -> None:
+@pytest.mark.parametrize("state", ["exists", "sync"])
+def test_a_notification_of_a_channel_that_is_nobodys_any_more_changes_nothing(
+    deployed: Deployed, standing: House, state: str
+) -> None:
     _, _, resource_id = standing.channel("ann")
-    before = standing.version("ann")
+    token, before = standing.token("ann", "an-old-channel"), standing.version("ann")
     with deployed.counted() as calls:
-        assert deployed.notify("an-old-channel", standing.token("ann", "an-old-channel"), resource_id).status == 204
+        assert deployed.notify("an-old-channel", token, resource_id, state).status == 204
     assert (calls["document_reads"], calls["document_writes"]) == (1, 0)
     assert "tasks" not in calls["services"]
     assert standing.version("ann") == before
@@ -124,6 +156,71 @@ def test_a_burst_of_notifications_is_answered_and_becomes_a_few_runs(deployed: D
     # A wish that was written has its task, so tasks count the writes; refused ones (somebody else was faster) are none.
     assert 0 < len(house.runs("ann", lines)) <= BURST / 10
     assert calls["methods"]["tasks CreateTask"] <= BURST / 5
+
+
+def test_a_burst_for_a_run_that_waits_costs_about_one_write(deployed: Deployed, house: House) -> None:
+    """All at once, for a connection that nobody runs yet: those who lost the race see that all is written."""
+    house.join("ann")
+    channel = house.channel("ann")
+    house.document("ann").update({"channel.notified_at": NOW - dt.timedelta(hours=1)})
+    deployed.pause("now")
+    before = time.time()
+    with deployed.counted() as calls, ThreadPoolExecutor(max_workers=20) as pool:
+        statuses = {reply.status for reply in pool.map(lambda _: deployed.notify(*channel), range(BURST))}
+    assert statuses == {204}
+    assert calls["methods"]["tasks CreateTask"] == 1, "one wish was written"
+    # Some try to write while the first one does, and are refused: they are counted, though nothing is stored.
+    assert calls["document_writes"] <= BURST / 10
+    noted = notified_at(house)
+    assert noted is not None
+    assert noted.timestamp() > before - 1
+
+
+def test_a_push_that_came_twice_changes_nothing_twice(deployed: Deployed, house: House) -> None:
+    house.join("ann")
+    deployed.stack.google.push.duplicate = True
+    with deployed.said() as lines:
+        house.person("ann").insert(summary="Dentist", **google_span(5))
+        deployed.settle()
+    assert house.booked() == ["Dentist"]
+    assert len(house.runs("ann", lines)) <= 2
+
+
+def test_a_channel_that_died_unnoticed_is_found_out_when_the_connection_is_due_and_replaced(
+    deployed: Deployed, house: House
+) -> None:
+    """It is open as before. One change was made some time ago: its push is not on the way any more."""
+    google = deployed.stack.google
+    house.join("ann")
+    dead, _, _ = house.channel("ann")
+    google.push.silence(dead)
+    house.person("ann").insert(summary="Dentist", **google_span(5))
+    assert notified_at(house) is not None
+    past = {"read_since": 4, "channel.since": 3, "channel.notified_at": 2}
+    house.document("ann").update({field: NOW - dt.timedelta(hours=hours) for field, hours in past.items()})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(google._calendars, "now", lambda: NOW - dt.timedelta(hours=1))
+        house.person("ann").insert(summary="Hairdresser", **google_span(7))
+    with deployed.said() as lines:
+        house.make_due("ann")
+        deployed.tick()
+        eventually(lambda: house.booked() == ["Dentist", "Hairdresser"])
+        deployed.settle()
+    assert [line["channel"] for line in lines if "did not tell" in line["message"]] == [dead]
+    assert "Hairdresser" not in str(lines)
+    house.make_due("ann")
+    deployed.tick()
+    eventually(lambda: house.channel("ann")[0] != dead)
+    deployed.settle()
+    assert [one.id for one in google.push.channels() if one.email == house.emails["ann"]] == [house.channel("ann")[0]]
+    house.person("ann").insert(summary="Optician", **google_span(9))
+    eventually(lambda: "Optician" in house.booked())
+
+
+def notified_at(house: House) -> dt.datetime | None:
+    channel = house.connection("ann").channel
+    assert channel is not None
+    return channel.notified_at
 
 
 @pytest.mark.parametrize("slow", ["calendar.events.list", "calendar.events.patch"])

@@ -5,7 +5,8 @@ from collections.abc import Callable
 from typing import Any
 
 from shared.adapters.firestore_store import FirestoreStore
-from shared.domain.connection import Account, Connection, Parked
+from shared.domain.account import Account
+from shared.domain.connection import Connection, Parked
 from shared.domain.content import Content, Timed
 from shared.domain.link import Link
 from shared.domain.reasons import Reason

@@ -1,16 +1,14 @@
-"""Connections and accounts in Firestore: read, changed, found and made."""
+"""Connections in Firestore: read, changed, found and made."""
 
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
-import msgspec
 import pytest
 from google.cloud import firestore
 
 from shared.adapters.firestore_store import FirestoreStore
 from shared.domain.connection import (
-    Account,
-    CalendarChoice,
+    Channel,
     Cursors,
     Lease,
     Populate,
@@ -26,7 +24,6 @@ from tests.contract.firestore_store.builders import (
     Put,
     a_connection,
     a_link,
-    an_account,
     read_connection,
     version_of,
 )
@@ -193,6 +190,18 @@ def test_a_connection_that_was_there_before_is_revived_with_its_pairs_and_what_i
     assert connected.all_links("c1") == {"p1": a_link()}
 
 
+def test_revived_with_another_account_it_goes_on_with_that_one_and_the_channels_of_the_one_before_are_retired(
+    connected: FirestoreStore,
+) -> None:
+    fields = {"channel": {"id": "ch2", "resource_id": "r"}, "retired": [{"id": "ch1"}]}
+    connected.update_connection("c1", version_of(connected), fields)
+    same = connected.save_connection("c1", a_connection(next_sync_at=NOW))
+    assert (same.channel, same.retired) == (Channel(id="ch2", resource_id="r"), (Channel(id="ch1"),))
+    revived = connected.save_connection("c1", a_connection(account_id="a2", next_sync_at=NOW))
+    assert (revived.account_id, revived.channel) == ("a2", None)
+    assert revived.retired == (Channel(id="ch2", resource_id="r"), Channel(id="ch1"))
+
+
 def test_a_connection_for_a_user_who_is_gone_is_not_made(store: FirestoreStore) -> None:
     with pytest.raises(Stale):
         store.save_connection("c1", a_connection(user_id="gone"))
@@ -233,35 +242,3 @@ def test_a_studios_connections_are_read_as_they_are_asked_for(store: FirestoreSt
     assert next(found) == "c0000"
     put({"connections/c0300": {"studio_id": "s2"}})
     assert len(list(found)) == 299
-
-
-# --- accounts ---------------------------------------------------------------------------------------------------------
-
-
-def test_an_account_may_be_claimed_again_by_its_user_and_is_brought_up_to_date(
-    store: FirestoreStore, firestore_client: firestore.Client, document: Documents
-) -> None:
-    assert store.claim_account(an_account(state="needs_reauth"))
-    firestore_client.document("accounts/google:a1").update({"unknown": 1})
-    again = an_account(scopes=("calendar",), calendars=(CalendarChoice(id="primary", primary=True),), secret="name")
-    assert store.claim_account(again)
-    found = document("accounts/google:a1")
-    assert found.pop("unknown") == 1
-    assert msgspec.convert(found, Account) == again
-
-
-@pytest.mark.parametrize("other", [{"user_id": "u2"}, {"studio_id": "s2"}])
-def test_an_account_that_somebody_else_has_is_refused_and_stays_as_it_is(
-    store: FirestoreStore, document: Documents, other: dict[str, str]
-) -> None:
-    store.claim_account(an_account())
-    assert not store.claim_account(an_account(account_email="new@example.org", **other))
-    assert msgspec.convert(document("accounts/google:a1"), Account) == an_account()
-
-
-def test_of_many_users_who_claim_an_account_at_once_one_gets_it(store: FirestoreStore, document: Documents) -> None:
-    users = [f"u{number}" for number in range(6)]
-    with ThreadPoolExecutor(len(users)) as pool:
-        outcomes = list(pool.map(lambda user: store.claim_account(an_account(user_id=user)), users))
-    winners = [user for user, won in zip(users, outcomes, strict=True) if won]
-    assert winners == [document("accounts/google:a1")["user_id"]]

@@ -1,7 +1,8 @@
 """Every query of the store has its index: the emulator asks for none, the real Firestore refuses without.
 
 The rules are those of "Index types in Cloud Firestore": a query by one field, or by equality only, lives on the indexes
-that each field has by itself, unless they are switched off for that field; any other needs a composite index.
+that each field has by itself; any other needs a composite index. By itself a field is indexed for its own collection,
+never for all collections of one name; an override names all of its indexes, and so takes away what it does not name.
 """
 
 import datetime as dt
@@ -15,7 +16,6 @@ from google.cloud import firestore
 from google.cloud.firestore_v1.types import StructuredQuery
 
 from shared.adapters.firestore_store import FirestoreStore
-from shared.domain.connection import Account
 from shared.ports import Due
 
 NOW = dt.datetime(2025, 5, 3, 10, tzinfo=dt.UTC)
@@ -23,6 +23,7 @@ FILE = pathlib.Path(__file__).parents[3] / "infra" / "firestore" / "firestore.in
 Operator = StructuredQuery.FieldFilter.Operator
 
 Field = tuple[str, str]
+Declared = dict[str, Any]
 Index = tuple[str, frozenset[str], tuple[Field, ...]]
 
 
@@ -47,9 +48,7 @@ def asked(firestore_client: firestore.Client, monkeypatch: pytest.MonkeyPatch) -
 
 
 def ask_everything(store: FirestoreStore) -> None:
-    account = Account(account_id="a1", account_email="", studio_id="s1", user_id="u1")
     store.due_connections(NOW, 1, Due("c0", NOW))
-    store.calendar_taken(account, "ann@example.org")
     store.connections_of_user("s1", "u1")
     assert list(store.connections_of_studio("s1")) == ["c1"]
     store.outbox("c1", 1)
@@ -60,6 +59,10 @@ def ask_everything(store: FirestoreStore) -> None:
     store.upcoming_pairs("c1", NOW)
     store.appointments_of_user("s1", "u1", NOW)
     store.appointments_changed("s1", NOW)
+    store.accounts_of_user("s1", "u1")
+    store.users_with_email(["ann@example.org"])
+    store.users_signed_in_by("1")
+    store.users_of_studio("s1")
 
 
 def filters(query: StructuredQuery) -> Iterable[tuple[str, Any]]:
@@ -74,6 +77,10 @@ def filters(query: StructuredQuery) -> Iterable[tuple[str, Any]]:
             yield one.field_filter.field.field_path, one.field_filter.op
 
 
+def scope_of(query: StructuredQuery) -> str:
+    return "COLLECTION_GROUP" if query.from_[0].all_descendants else "COLLECTION"
+
+
 def needed(query: StructuredQuery) -> Index:
     """Collection, fields compared for equality, and the other fields in their order, each with its kind."""
     group = query.from_[0].collection_id
@@ -86,34 +93,80 @@ def needed(query: StructuredQuery) -> Index:
     return group, equal, tuple(rest)
 
 
-def field(declared: dict[str, str]) -> Field:
-    return declared["fieldPath"], declared.get("order") or declared["arrayConfig"]
+def kind(declared: dict[str, str]) -> str:
+    return declared.get("order") or declared["arrayConfig"]
 
 
-def test_every_query_has_its_index(
+def single(declared: Declared, group: str, path: str) -> set[tuple[str, str]]:
+    """Kind and scope of each index that a field has by itself; an override of a map holds for what is in it."""
+    overrides = {(one["collectionGroup"], one["fieldPath"]): one["indexes"] for one in declared["fieldOverrides"]}
+    parts = path.split(".")
+    for length in range(len(parts), 0, -1):
+        found = overrides.get((group, ".".join(parts[:length])))
+        if found is not None:
+            return {(kind(one), one["queryScope"]) for one in found}
+    return {(one, "COLLECTION") for one in ("ASCENDING", "DESCENDING", "CONTAINS")}
+
+
+def composite(declared: Declared, query: StructuredQuery) -> list[dict[str, Any]]:
+    """The composite indexes that a query can live on."""
+    group, equal, rest = needed(query)
+    found = []
+    for one in declared["indexes"]:
+        fields = [(each["fieldPath"], kind(each)) for each in one["fields"]]
+        first, then = dict(fields[: len(equal)]), tuple(fields[len(equal) :])
+        if (one["collectionGroup"], one["queryScope"]) == (group, scope_of(query)) and first.keys() == equal:
+            found += [one] if then == rest else []
+    return found
+
+
+def missing(declared: Declared, query: StructuredQuery) -> list[str]:
+    """What a query lacks."""
+    group, equal, rest = needed(query)
+    if rest and len(equal) + len(rest) > 1:
+        return [] if composite(declared, query) else [f"composite {group}: {sorted(equal)} {rest}"]
+    wanted: list[Field] = [*((name, "ASCENDING") for name in sorted(equal)), *rest]
+    scope = scope_of(query)
+    return [f"{scope} {group}.{name}" for name, how in wanted if (how, scope) not in single(declared, group, name)]
+
+
+@pytest.fixture
+def everything(
     store: FirestoreStore, firestore_client: firestore.Client, asked: list[StructuredQuery]
-) -> None:
+) -> list[StructuredQuery]:
+    """Every query that the store makes."""
     firestore_client.document("connections/c1").set({"studio_id": "s1", "calendar_id": "ann@example.org"})
-    declared = json.loads(FILE.read_text())
-    exempt = {(one["collectionGroup"], one["fieldPath"]) for one in declared["fieldOverrides"] if not one["indexes"]}
-    composite = [(index["collectionGroup"], [field(one) for one in index["fields"]]) for index in declared["indexes"]]
     ask_everything(store)
-    assert len(asked) == 15
-    used = []
-    for query in asked:
-        group, equal, rest = needed(query)
-        if rest and len(equal) + len(rest) > 1:
-            fits = [
-                (name, fields)
-                for name, fields in composite
-                if name == group and dict(fields[: len(equal)]).keys() == equal and tuple(fields[len(equal) :]) == rest
-            ]
-            assert fits, f"no composite index for {group}: {sorted(equal)} and {rest}"
-            used += fits
-        else:
-            for name in (*equal, *(name for name, _ in rest)):
-                assert (group, name) not in exempt, f"{group}.{name} has no index"
-    assert [index for index in composite if index not in used] == [], "no query uses these"
+    assert len(asked) == 18
+    return asked
+
+
+def test_every_query_has_its_index(everything: list[StructuredQuery]) -> None:
+    declared = json.loads(FILE.read_text())
+    assert [each for query in everything for each in missing(declared, query)] == []
+
+
+def test_every_index_has_its_query(everything: list[StructuredQuery]) -> None:
+    declared = json.loads(FILE.read_text())
+    used = [one for query in everything for one in composite(declared, query)]
+    assert [one for one in declared["indexes"] if one not in used] == []
+    across = {(query.from_[0].collection_id, name) for query in everything for name, _ in filters(query)}
+    grouped = [one for one in declared["fieldOverrides"] if one["indexes"]]
+    assert [one for one in grouped if (one["collectionGroup"], one["fieldPath"]) not in across] == []
+
+
+def test_a_query_over_all_collections_of_one_name_needs_an_index_for_that(everything: list[StructuredQuery]) -> None:
+    declared = json.loads(FILE.read_text())
+    bare = {**declared, "fieldOverrides": [one for one in declared["fieldOverrides"] if not one["indexes"]]}
+    lacking = [each for query in everything for each in missing(bare, query)]
+    assert lacking == ["COLLECTION_GROUP users.email", "COLLECTION_GROUP users.sign_in.subject"]
+
+
+def test_what_is_indexed_across_studios_stays_indexed_within_one() -> None:
+    """Front-ends look for users by their address, too: an override replaces what a field has by itself."""
+    declared = json.loads(FILE.read_text())
+    for path in ("email", "sign_in.subject"):
+        assert single({"fieldOverrides": []}, "users", path) < single(declared, "users", path)
 
 
 def test_what_expires_is_deleted_by_firestore() -> None:
@@ -122,4 +175,6 @@ def test_what_expires_is_deleted_by_firestore() -> None:
         "links",
         "runs",
         "entries",
+        "mail",
+        "invitations",
     }

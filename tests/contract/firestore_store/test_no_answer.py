@@ -10,11 +10,18 @@ from google.cloud import firestore
 
 from shared.adapters.firestore_documents import PATIENCE
 from shared.adapters.firestore_store import FirestoreStore
+from shared.domain.account import CalendarClaim
 from shared.domain.connection import (
     OutboxEntry,
 )
 from shared.domain.errors import Unavailable
+from shared.domain.invitation import Invitation
+from shared.ports import Store, Stored, UserDocument
 from tests.contract.firestore_store.builders import NOW, a_connection, an_account
+
+CLAIM = CalendarClaim(studio_id="s1", user_id="u1", connection_id="c1", calendar_id="x@example.org", claimed_at=NOW)
+STORED = Stored("c1", a_connection(), NOW)
+INVITATION = Invitation(studio_id="s1", user_id="u1", nonce="n1", invited_by="chief", expires_at=NOW)
 
 
 @pytest.fixture
@@ -35,7 +42,23 @@ ASKING: dict[str, Callable[[FirestoreStore], Any]] = {
     "connections_of_studio": lambda store: list(store.connections_of_studio("s1")),
     "due_connections": lambda store: store.due_connections(NOW, 10, None),
     "save_connection": lambda store: store.save_connection("c1", a_connection()),
-    "claim_account": lambda store: store.claim_account(an_account()),
+    "account": lambda store: store.account("a1"),
+    "accounts_of_user": lambda store: store.accounts_of_user("s1", "u1"),
+    "claim_account": lambda store: store.claim_account(an_account(), NOW),
+    "update_account": lambda store: store.update_account("a1", NOW, {"secret": "name"}),
+    "leave_account": lambda store: store.leave_account(Stored("a1", an_account(), NOW), [STORED], NOW, shown=True),
+    "free_account": lambda store: store.free_account("a1", NOW),
+    "claim_calendar": lambda store: store.claim_calendar(CLAIM),
+    "calendar_claim": lambda store: store.calendar_claim(CLAIM.calendar_id),
+    "free_calendar": lambda store: store.free_calendar(CLAIM.calendar_id, CLAIM.connection_id),
+    "users_with_email": lambda store: store.users_with_email(["ann@example.org"]),
+    "users_signed_in_by": lambda store: store.users_signed_in_by("1"),
+    "users_of_studio": lambda store: store.users_of_studio("s1"),
+    "user": lambda store: store.user("s1", "u1"),
+    "update_user": lambda store: store.update_user(UserDocument("s1", "u1", {}, NOW), {"sign_in": None}),
+    "invitation": lambda store: store.invitation("s1", "u1"),
+    "put_invitation": lambda store: store.put_invitation(INVITATION),
+    "use_invitation": lambda store: store.use_invitation(Stored("i1", INVITATION, NOW), "a1"),
     "settings": lambda store: store.settings("s1", "u1"),
     "outbox": lambda store: store.outbox("c1", 10),
     "outbox_entry": lambda store: store.outbox_entry("c1", "p1"),
@@ -47,11 +70,19 @@ ASKING: dict[str, Callable[[FirestoreStore], Any]] = {
     "all_links": lambda store: store.all_links("c1"),
     "parked": lambda store: store.parked("c1"),
     "parked_item": lambda store: store.parked_item("c1", "p1"),
+    "user_connections": lambda store: store.user_connections("s1", ["u1"]),
+    "clear_outbox": lambda store: store.clear_outbox("c1", [Stored("p1", OutboxEntry(at=NOW), NOW)]),
+    "appointments": lambda store: store.appointments("s1", ["p1"]),
+    "client_names": lambda store: store.client_names("s1", ["k1"]),
     "inbox": lambda store: store.inbox("s1", ["q1"]),
     "appointments_changed": lambda store: store.appointments_changed("s1", NOW),
     "appointments_of_user": lambda store: store.appointments_of_user("s1", "u1", NOW),
     "settle": lambda store: store.settle("c1", NOW, {"failures": 1}, []),
 }
+
+
+def test_every_method_of_the_port_is_asked_here() -> None:
+    assert ASKING.keys() == {name for name in vars(Store) if not name.startswith("_")}
 
 
 @pytest.mark.parametrize("ask", ASKING.values(), ids=ASKING)

@@ -35,6 +35,19 @@ def test_only_users_with_a_connection_have_one(connected: FirestoreStore, put: P
     assert connected.user_connections("s1", []) == {}
 
 
+@pytest.mark.parametrize("state", ["connected", "needs_reauth", "paused", "resting", None])
+def test_a_connection_that_does_not_run_at_present_is_told_what_happens_all_the_same(
+    connected: FirestoreStore, put: Put, state: str | None
+) -> None:
+    put({"studios/s1/users/u2": {"connection": {"id": "c2", "state": state}}})
+    assert connected.user_connections("s1", ["u1", "u2"]) == {"u1": "c1", "u2": "c2"}
+
+
+def test_a_connection_that_was_disconnected_is_told_nothing_any_more(connected: FirestoreStore, put: Put) -> None:
+    put({"studios/s1/users/u2": {"connection": {"id": "c2", "state": "disconnected", "reason": "disconnected"}}})
+    assert connected.user_connections("s1", ["u1", "u2"]) == {"u1": "c1"}
+
+
 @pytest.mark.parametrize("connection_id", ["", "a/b", ".", "__x__", 7, {"x": 1}], ids=str)
 def test_a_connection_of_an_impossible_id_is_none(connected: FirestoreStore, put: Put, connection_id: Any) -> None:
     put({"studios/s1/users/u2": {"connection": {"id": connection_id}}})

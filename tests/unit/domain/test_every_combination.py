@@ -1,10 +1,11 @@
-"""Whatever an item holds: every link with every document, every event and every word of a person, in both modes.
+"""Whatever an item holds: every link with every document, every event and every word of a person, in every mode.
 
 First what an operation may never do. Then what becomes of it: applied, there is nothing left to do; and if the run dies
 between its two writes, the next one comes to the same. Both where the calendar gives deleted events back, and where it
 has forgotten them.
 """
 
+import functools
 import itertools
 from collections.abc import Iterator
 from typing import Any, get_args
@@ -116,13 +117,14 @@ def every_item(link: Link | None) -> Iterator[Item]:
 
 
 every_link = pytest.mark.parametrize("link", [pytest.param(link, id=name) for name, link in LINKS.items()])
-both_modes = pytest.mark.parametrize(
-    "these",
-    [
-        pytest.param(rules(two_way=two_way, populating_studio=True, populating_calendar=True), id=name)
-        for name, two_way in {"two-way": True, "mirror": False}.items()
-    ],
-)
+MODES = {
+    "two-way": rules(populating_studio=True, populating_calendar=True),
+    "mirror": rules(two_way=False, populating_studio=True, populating_calendar=True),
+}
+both_modes = pytest.mark.parametrize("these", [pytest.param(these, id=name) for name, these in MODES.items()])
+# Of a calendar that the user has left for another, the plan is asked about what is to go from it only.
+LEFT = {"left for another": rules(left=True), "left for another, a mirror": rules(two_way=False, left=True)}
+every_mode = pytest.mark.parametrize("these", [pytest.param(these, id=name) for name, these in (MODES | LEFT).items()])
 
 
 def told(this: Item, operation: Operation) -> str:
@@ -134,7 +136,7 @@ def told(this: Item, operation: Operation) -> str:
 # --- what an operation may never do ----------------------------------------------------------------------------------
 
 
-@both_modes
+@every_mode
 @every_link
 def test_nothing_is_written_that_is_not_recorded_and_nothing_parked_is_written(link: Link | None, these: Rules) -> None:
     for this in every_item(link):
@@ -152,7 +154,7 @@ def test_nothing_is_written_that_is_not_recorded_and_nothing_parked_is_written(l
             assert deeds(operation) == "doubt", told(this, operation)
 
 
-@both_modes
+@every_mode
 @every_link
 def test_nothing_is_deleted_that_is_wanted_nor_cancelled_that_nobody_deleted(link: Link | None, these: Rules) -> None:
     for this in every_item(link):
@@ -180,7 +182,7 @@ def test_nothing_is_deleted_that_is_wanted_nor_cancelled_that_nobody_deleted(lin
             assert this.verdict == "approved", told(this, operation)
 
 
-@both_modes
+@every_mode
 @every_link
 def test_nothing_is_entered_that_is_there_or_not_wanted(link: Link | None, these: Rules) -> None:
     for this in every_item(link):
@@ -195,7 +197,7 @@ def test_nothing_is_entered_that_is_there_or_not_wanted(link: Link | None, these
             assert this.appointment is None, told(this, operation)
 
 
-@both_modes
+@every_mode
 @every_link
 def test_nothing_is_restored_but_what_is_wanted_and_known_to_be_deleted(link: Link | None, these: Rules) -> None:
     for this in every_item(link):
@@ -217,7 +219,7 @@ def test_nothing_is_restored_but_what_is_wanted_and_known_to_be_deleted(link: Li
         assert refused.reason is operation.reason
 
 
-@both_modes
+@every_mode
 @every_link
 def test_what_is_not_ours_is_not_written(link: Link | None, these: Rules) -> None:
     for this in every_item(link):
@@ -255,7 +257,7 @@ def test_a_mirror_says_nothing_to_the_studio_but_what_a_person_asked_for(link: L
                     assert link.held is not None
 
 
-@both_modes
+@every_mode
 @every_link
 def test_a_link_has_both_columns_and_says_nothing_that_does_not_go_with_its_state(
     link: Link | None, these: Rules
@@ -417,10 +419,12 @@ def kind(this: Item) -> str:
     return "somebody else's" if not event.own or event.kind != "default" else "other"
 
 
-def decidable(these: Rules, which: str) -> Iterator[tuple[Item, Operation, bool]]:
+@functools.cache
+def decidable(these: Rules, which: str) -> list[tuple[Item, Operation, bool]]:
     """Items of a kind that can come up, with what is decided on them; and whether the calendar forgets what it deletes,
     where that makes a difference.
     """
+    found = []
     for this in (this for link in LINKS.values() for this in every_item(link)):
         link = this.link
         answered = this.verdict in {"take_off", "put_back"}
@@ -428,9 +432,10 @@ def decidable(these: Rules, which: str) -> Iterator[tuple[Item, Operation, bool]
             continue  # Only what was asked is answered.
         operation = decide(this, these)
         if not operation.doubt and operation.parked is None:
-            yield this, operation, False
+            found.append((this, operation, False))
             if isinstance(operation.calendar, Restore) or (operation.more and not operation.writes):
-                yield this, operation, True
+                found.append((this, operation, True))
+    return found
 
 
 KINDS = ["private", "not asked", "carries a seal", "deleted", "somebody else's", "other"]
@@ -452,7 +457,7 @@ def test_applied_it_leaves_nothing_to_do(which: str, these: Rules, rewritten: bo
             assert quiet(second := decide(one, these)), f"{told(one, second)}\nafter {told(this, operation)}"
 
 
-@both_modes
+@every_mode
 @each_kind
 def test_a_run_that_dies_between_its_writes_is_finished_by_the_next(which: str, these: Rules) -> None:
     for this, operation, forgotten in decidable(these, which):
@@ -467,7 +472,7 @@ def test_a_run_that_dies_between_its_writes_is_finished_by_the_next(which: str, 
         assert sides(after_death) == sides(whole), told(this, operation)
 
 
-@both_modes
+@every_mode
 @each_kind
 def test_what_a_dead_run_has_begun_is_undone_when_it_is_not_wanted_any_more(which: str, these: Rules) -> None:
     """The run entered it, or took it out of the bin, and died; then it was cancelled, erased or given to another."""

@@ -122,6 +122,10 @@ def test_a_unit_sent_again_is_vouched_for_with_its_newest_value() -> None:
     assert seal.sent == {"title": unit_hash("title", content(title="B"))}
 
 
+def test_a_hash_means_the_same_for_ever_as_it_stands_in_peoples_calendars() -> None:
+    assert unit_hash("title", content(title="Newborn")) == "485qp0h6"
+
+
 def test_the_same_text_in_two_units_has_two_hashes() -> None:
     same_words = content(title="A", location="A")
     assert unit_hash("title", same_words) != unit_hash("location", same_words)

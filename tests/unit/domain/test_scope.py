@@ -8,7 +8,7 @@ import pytest
 
 from shared.domain.content import AllDay, Content
 from shared.domain.event import Event
-from shared.domain.operation import Item
+from shared.domain.operation import Earlier, Item
 from shared.domain.reasons import Reason
 from tests.unit.domain.builders import (
     BEFORE_SINCE,
@@ -36,6 +36,10 @@ MOMENT = dt.timedelta(seconds=1)
 LONG_AGO = content(when=AllDay(WINDOW_FROM.date() - 9 * DAY, WINDOW_FROM.date() - 8 * DAY))
 POPULATED = SINCE + 3 * DAY
 READ_SINCE = SINCE + 6 * DAY
+
+# A calendar that the user had before has it; or may have it, as a run there left it unfinished.
+REST = (Earlier(connection_id="before", link=a_link()),)
+PERHAPS = (Earlier(connection_id="before"),)
 
 # --- into the calendar -----------------------------------------------------------------------------------------------
 
@@ -68,18 +72,22 @@ def here(changed_at: dt.datetime | None = NOW, holds: Content | None = None, **f
              here(holds=LONG_AGO), {"populating_calendar": True, "calendar_populated": POPULATED},
              Reason.ENDED_BEFORE_WINDOW),
             ("in an earlier calendar, changed since it was connected",
-             here(SINCE, elsewhere=True), {"active_since": SINCE + DAY}, Reason.IN_EARLIER_CALENDAR),
-            ("in an earlier calendar, populated once",
-             here(None, elsewhere=True), {"active_since": SINCE, "calendar_populated": POPULATED},
+             here(SINCE, earlier=REST), {"active_since": SINCE + DAY}, Reason.IN_EARLIER_CALENDAR),
+            ("in an earlier calendar, populated since this one is the active one",
+             here(None, earlier=REST), {"active_since": POPULATED, "calendar_populated": POPULATED}, None),
+            ("in an earlier calendar, populated before this one was the active one",
+             here(None, earlier=REST), {"active_since": POPULATED + MOMENT, "calendar_populated": POPULATED},
              Reason.IN_EARLIER_CALENDAR),
+            ("perhaps in an earlier calendar, changed since it was connected",
+             here(SINCE, earlier=PERHAPS), {"active_since": SINCE + DAY}, None),
             ("in an earlier calendar, changed since this one is the active one",
-             here(SINCE + DAY, elsewhere=True), {"active_since": SINCE + DAY}, None),
+             here(SINCE + DAY, earlier=REST), {"active_since": SINCE + DAY}, None),
             ("in an earlier calendar, being populated",
-             here(None, elsewhere=True), {"active_since": SINCE, "populating_calendar": True}, None),
+             here(None, earlier=REST), {"active_since": SINCE, "populating_calendar": True}, None),
             ("in an earlier calendar, nobody knows when it changed",
-             here(None, elsewhere=True), {"active_since": SINCE}, Reason.IN_EARLIER_CALENDAR),
+             here(None, earlier=REST), {"active_since": SINCE}, Reason.IN_EARLIER_CALENDAR),
             ("in an earlier calendar, ended before the window",
-             here(elsewhere=True, holds=LONG_AGO), {}, Reason.ENDED_BEFORE_WINDOW),
+             here(earlier=REST, holds=LONG_AGO), {}, Reason.ENDED_BEFORE_WINDOW),
         ]
     ],
 )  # fmt: skip

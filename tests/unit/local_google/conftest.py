@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 import requests
@@ -52,6 +53,17 @@ def sign_in(google: GoogleSimulator) -> SignIn:
         return tokens
 
     return run
+
+
+def refresh(google: GoogleSimulator, refresh_token: str, secret: str = CLIENT_SECRET) -> requests.Response:
+    """A refresh as a bare HTTP request."""
+    form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": CLIENT_ID}
+    return requests.post(f"{google.url}/token", data=form | {"client_secret": secret}, timeout=10)
+
+
+def answer_of(redirect: str) -> dict[str, str]:
+    """The query of the address that the person is sent back to."""
+    return {name: values[0] for name, values in parse_qs(urlsplit(redirect).query).items()}
 
 
 @pytest.fixture

@@ -66,6 +66,14 @@ def test_the_calendar_list_comes_in_pages(google: GoogleSimulator) -> None:
     assert len(first["items"]) + len(rest["items"]) == 4
 
 
+def test_a_calendar_has_the_color_of_the_one_who_looks(google: GoogleSimulator) -> None:
+    shared = google.add_calendar(ACCOUNT, "Shootings", color="#f83a22")
+    google.set_access("bert@example.com", shared, "writer")
+    for email, color in ((ACCOUNT, "#f83a22"), ("bert@example.com", "#9fe1e7")):
+        colors = {entry["id"]: entry["backgroundColor"] for entry in google.person(email).calendars()}
+        assert colors[shared] == color
+
+
 def test_a_calendar_can_move_to_another_zone(google: GoogleSimulator) -> None:
     anna = google.person(ACCOUNT)
     event = anna.insert(**an_hour())

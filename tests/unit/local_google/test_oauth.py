@@ -1,13 +1,12 @@
-"""Sign-in at the simulated Google: page, code, tokens, and their ends."""
+"""Sign-in at the simulated Google: the page, the code, and what it is exchanged for."""
 
 import base64
 import datetime as dt
 import hashlib
-from urllib.parse import parse_qs, urlsplit
+from html.parser import HTMLParser
 
 import pytest
 import requests
-from google.auth.exceptions import RefreshError
 from google.auth.transport.requests import Request
 from google.oauth2 import id_token
 from google.oauth2.credentials import Credentials
@@ -16,18 +15,9 @@ from local.google.consent import consent
 from local.google.server import GoogleSimulator
 from local.oidc import Signer
 from tests.contract.google_target import ACCOUNT, CLIENT_ID, CLIENT_SECRET, REDIRECT, authorization_url, exchange
-from tests.unit.local_google.conftest import SignIn, call
+from tests.unit.local_google.conftest import SignIn, answer_of, call, refresh
 
 EVENTS = "https://www.googleapis.com/auth/calendar.events"
-
-
-def refresh(google: GoogleSimulator, refresh_token: str, secret: str = CLIENT_SECRET) -> requests.Response:
-    form = {"grant_type": "refresh_token", "refresh_token": refresh_token, "client_id": CLIENT_ID}
-    return requests.post(f"{google.url}/token", data=form | {"client_secret": secret}, timeout=10)
-
-
-def answer_of(redirect: str) -> dict[str, str]:
-    return {name: values[0] for name, values in parse_qs(urlsplit(redirect).query).items()}
 
 
 def test_the_page_offers_accounts_and_a_box_for_each_scope(google: GoogleSimulator) -> None:
@@ -146,63 +136,6 @@ def test_the_clients_library_refreshes(google: GoogleSimulator, sign_in: SignIn)
     assert call(google, credentials.token, "GET", "users/me/calendarList").status_code == 200
 
 
-def test_the_101st_refresh_token_ends_the_first(google: GoogleSimulator, sign_in: SignIn) -> None:
-    first = sign_in()["refresh_token"]
-    second = sign_in(prompt="consent")["refresh_token"]
-    for _ in range(98):
-        sign_in(prompt="consent")
-    assert refresh(google, first).status_code == 200
-    last = sign_in(prompt="consent")["refresh_token"]
-    dead = refresh(google, first)
-    assert dead.status_code == 400
-    assert dead.json() == {"error": "invalid_grant", "error_description": "Token has been expired or revoked."}
-    assert refresh(google, second).status_code == refresh(google, last).status_code == 200
-
-
-def test_revoke_ends_everything_of_the_project(google: GoogleSimulator, sign_in: SignIn) -> None:
-    google.add_oauth_client("second", "s", [REDIRECT])
-    other = exchange(
-        google.url,
-        consent(ACCOUNT, authorization_url(google.url, client_id="second")),
-        client_id="second",
-        client_secret="s",
-    ).json()
-    tokens = sign_in()
-    revoked = requests.post(f"{google.url}/revoke", data={"token": other["refresh_token"]}, timeout=10)
-    assert revoked.status_code == 200
-    assert refresh(google, tokens["refresh_token"]).json()["error"] == "invalid_grant"
-    assert call(google, tokens["access_token"], "GET", "users/me/calendarList").status_code == 401
-    again = requests.post(f"{google.url}/revoke", data={"token": other["refresh_token"]}, timeout=10)
-    assert (again.status_code, again.json()["error"]) == (400, "invalid_token")
-    assert "refresh_token" in sign_in(), "the next consent is a first one again"
-
-
-def test_an_admin_can_end_refreshing(google: GoogleSimulator, sign_in: SignIn) -> None:
-    tokens = sign_in()
-    google.accounts.refuse_tokens(ACCOUNT, subtype="invalid_rapt")
-    refused = refresh(google, tokens["refresh_token"]).json()
-    assert (refused["error"], refused["error_subtype"]) == ("invalid_grant", "invalid_rapt")
-    google.accounts.refuse_tokens(ACCOUNT, "admin_policy_enforced")
-    credentials = Credentials(
-        None,
-        refresh_token=tokens["refresh_token"],
-        token_uri=f"{google.url}/token",
-        client_id=CLIENT_ID,
-        client_secret=CLIENT_SECRET,
-    )
-    with pytest.raises(RefreshError, match="admin_policy_enforced"):
-        credentials.refresh(Request())
-    google.accounts.allow_tokens(ACCOUNT)
-    assert refresh(google, tokens["refresh_token"]).status_code == 200
-
-
-def test_a_wrong_secret_and_an_unknown_client_are_refused(google: GoogleSimulator, sign_in: SignIn) -> None:
-    token = sign_in()["refresh_token"]
-    assert refresh(google, token, "wrong").json()["error"] == "invalid_client"
-    google.accounts.remove_client(CLIENT_ID)
-    assert refresh(google, token).json()["error"] == "deleted_client"
-
-
 def test_without_a_page_only_what_was_granted_passes(google: GoogleSimulator, sign_in: SignIn) -> None:
     silent = authorization_url(google.url, prompt="none", login_hint=ACCOUNT)
     assert answer_of(consent(ACCOUNT, silent))["error"] == "interaction_required"
@@ -210,14 +143,167 @@ def test_without_a_page_only_what_was_granted_passes(google: GoogleSimulator, si
     assert "code" in answer_of(consent(ACCOUNT, silent))
 
 
-def test_token_requests_can_fail_and_are_on_record_without_secrets(google: GoogleSimulator, sign_in: SignIn) -> None:
-    token = sign_in()["refresh_token"]
-    google.clear_requests()
-    google.fail_next("oauth2.token", 503, "backendError")
-    assert refresh(google, token).status_code == 503
-    assert refresh(google, token).status_code == 200
-    assert [(r.method_id, r.status, r.body) for r in google.requests] == [
-        ("oauth2.token", 503, None),
-        ("oauth2.token", 200, None),
-    ]
-    assert token not in repr(google.requests)
+# --- the page --------------------------------------------------------------------------------------------------------
+
+
+class Form(HTMLParser):
+    """What a browser makes of the page: inputs with the text of their labels, and the buttons."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.method = ""
+        self.inputs: dict[tuple[str, str], dict[str, str | None]] = {}
+        self.labels: dict[tuple[str, str], str] = {}
+        self.buttons: list[tuple[str, str]] = []
+        self._label: list[tuple[str, str]] | None = None
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        name = (given.get("name") or "", given.get("value") or "")
+        if tag == "form":
+            self.method = given.get("method") or "get"
+        elif tag == "label":
+            self._label = []
+        elif tag == "input":
+            self.inputs[name] = given
+            self.labels[name] = ""
+            if self._label is not None:
+                self._label.append(name)
+        elif tag == "button":
+            self.buttons.append(name)
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "label":
+            self._label = None
+
+    def handle_data(self, data: str) -> None:
+        for name in self._label or []:
+            self.labels[name] = f"{self.labels[name]} {data}".strip()
+
+    def checked(self, kind: str) -> list[str]:
+        return [value for (name, value), given in self.inputs.items() if name == kind and "checked" in given]
+
+
+def form_at(google: GoogleSimulator, **more: str) -> Form:
+    page = requests.get(authorization_url(google.url, **more), timeout=10)
+    assert page.headers["Content-Type"].startswith("text/html")
+    return Form(page.text)
+
+
+def test_a_browser_finds_labels_for_everything_and_two_buttons_that_submit(google: GoogleSimulator) -> None:
+    form = form_at(google)
+    assert form.method == "post"
+    assert form.buttons == [("decision", "allow"), ("decision", "cancel")]
+    assert {given["type"] for given in form.inputs.values()} == {"radio", "checkbox"}
+    for (name, value), text in form.labels.items():
+        assert value in text, f"{name} {value} is labelled"
+
+
+def test_a_hint_chooses_the_account_by_address_or_by_sub(google: GoogleSimulator) -> None:
+    account = google.accounts.get(ACCOUNT)
+    assert account is not None
+    assert form_at(google).checked("account") == []
+    assert form_at(google, login_hint=ACCOUNT).checked("account") == [ACCOUNT]
+    assert form_at(google, login_hint=account.sub).checked("account") == [ACCOUNT]
+    assert form_at(google, login_hint="nobody@example.com").checked("account") == []
+
+
+def test_asked_to_select_an_account_the_page_chooses_none(google: GoogleSimulator) -> None:
+    assert form_at(google, login_hint=ACCOUNT, prompt="select_account").checked("account") == []
+    assert form_at(google, login_hint=ACCOUNT, prompt="consent").checked("account") == [ACCOUNT]
+
+
+def test_no_page_and_a_page_cannot_both_be_asked_for(google: GoogleSimulator) -> None:
+    page = requests.get(authorization_url(google.url, prompt="none consent"), timeout=10)
+    assert page.status_code == 400
+    assert "invalid_request" in page.text
+
+
+def test_a_domain_shortens_the_page_and_is_told_of(google: GoogleSimulator) -> None:
+    google.add_account("carla@studio.example", domain="studio.example")
+    google.add_account("dora@other.example", domain="other.example")
+
+    def offered(**more: str) -> list[str]:
+        return [value for name, value in form_at(google, **more).inputs if name == "account"]
+
+    assert offered(hd="studio.example") == ["carla@studio.example"]
+    assert offered(hd="*") == ["carla@studio.example", "dora@other.example"]
+    assert offered() == [ACCOUNT, "bert@example.com", "carla@studio.example", "dora@other.example"]
+    with pytest.raises(ValueError, match="offers no account"):
+        consent(ACCOUNT, authorization_url(google.url, hd="studio.example"))
+
+
+def claims_of(google: GoogleSimulator, tokens: dict[str, str]) -> dict[str, object]:
+    certs = f"{google.url}/oauth2/v1/certs"
+    return dict(id_token.verify_token(tokens["id_token"], Request(), CLIENT_ID, certs_url=certs))
+
+
+def test_the_id_token_names_the_domain_of_a_workspace_account_only(google: GoogleSimulator, sign_in: SignIn) -> None:
+    google.add_account("carla@studio.example", domain="studio.example")
+    carla = exchange(google.url, consent("carla@studio.example", authorization_url(google.url))).json()
+    assert claims_of(google, carla)["hd"] == "studio.example"
+    assert "hd" not in claims_of(google, sign_in())
+
+
+def test_the_id_token_carries_the_nonce_that_was_asked_with(google: GoogleSimulator, sign_in: SignIn) -> None:
+    assert claims_of(google, sign_in(nonce="a nonce"))["nonce"] == "a nonce"
+    assert "nonce" not in claims_of(google, sign_in())
+
+
+def test_an_address_that_is_not_verified_is_told_as_such(google: GoogleSimulator) -> None:
+    google.add_account("new@example.com", email_verified=False)
+    tokens = exchange(google.url, consent("new@example.com", authorization_url(google.url))).json()
+    assert claims_of(google, tokens)["email_verified"] is False
+    headers = {"Authorization": f"Bearer {tokens['access_token']}"}
+    info = requests.get(f"{google.url}/oauth2/v2/userinfo", headers=headers, timeout=10).json()
+    assert (info["email"], info["verified_email"]) == ("new@example.com", False)
+
+
+def test_with_every_box_unticked_only_the_sign_in_is_granted(google: GoogleSimulator) -> None:
+    redirect = consent(ACCOUNT, authorization_url(google.url), allow_scopes=[])
+    tokens = exchange(google.url, redirect).json()
+    assert tokens["scope"].split() == ["openid", "https://www.googleapis.com/auth/userinfo.email"]
+    assert call(google, tokens["access_token"], "GET", "users/me/calendarList").status_code == 403
+
+
+def test_a_single_scope_is_all_or_nothing(google: GoogleSimulator) -> None:
+    [given] = [given for (name, _), given in form_at(google, scope=EVENTS).inputs.items() if name == "scope"]
+    assert given["type"] == "hidden"
+
+
+# --- proof of possession ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("method", [None, "plain"])
+def test_a_challenge_that_shows_its_verifier_is_refused_at_once(google: GoogleSimulator, method: str | None) -> None:
+    more = {} if method is None else {"code_challenge_method": method}
+    page = requests.get(authorization_url(google.url, code_challenge="v" * 43, **more), timeout=10)
+    assert page.status_code == 400
+    assert "code_challenge_method" in page.text
+
+
+def test_a_verifier_that_nobody_asked_for_is_refused(google: GoogleSimulator) -> None:
+    redirect = consent(ACCOUNT, authorization_url(google.url))
+    refused = exchange(google.url, redirect, code_verifier="v" * 43)
+    assert (refused.status_code, refused.json()["error"]) == (400, "invalid_grant")
+    assert "not needed" in refused.json()["error_description"]
+
+
+# --- lifetimes -------------------------------------------------------------------------------------------------------
+
+
+def test_a_project_in_testing_says_how_long_its_refresh_tokens_live(signer: Signer) -> None:
+    clock = [dt.datetime(2027, 1, 1, tzinfo=dt.UTC)]
+    with GoogleSimulator(signer, now=lambda: clock[0]) as simulator:
+        simulator.add_account(ACCOUNT)
+        week = dt.timedelta(days=7)
+        simulator.add_oauth_client(CLIENT_ID, CLIENT_SECRET, [REDIRECT], refresh_token_lifetime=week)
+        tokens = exchange(simulator.url, consent(ACCOUNT, authorization_url(simulator.url))).json()
+        assert tokens["refresh_token_expires_in"] == 7 * 86_400
+        online = exchange(simulator.url, consent(ACCOUNT, authorization_url(simulator.url))).json()
+        assert "refresh_token_expires_in" not in online, "where there is no refresh token"
+        clock[0] += week - dt.timedelta(seconds=1)
+        assert refresh(simulator, tokens["refresh_token"]).status_code == 200
+        clock[0] += dt.timedelta(seconds=1)
+        assert refresh(simulator, tokens["refresh_token"]).json()["error"] == "invalid_grant"

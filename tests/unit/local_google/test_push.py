@@ -1,14 +1,17 @@
 """Push notifications: what arrives, in which order, and what does not."""
 
 import datetime as dt
+import time
 import uuid
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
 from googleapiclient.errors import HttpError
 
+from local.google import push
 from local.google.server import GoogleSimulator
 from tests.contract.google_target import ACCOUNT, an_hour, refusal
 from tests.unit.local_google.conftest import Webhook, call
@@ -154,3 +157,52 @@ def test_channels_of_one_calendar_overlap(google: GoogleSimulator, watch: Watch,
     google.person(ACCOUNT).insert(**an_hour())
     assert google.push.flush()
     assert sorted(webhook.of("channel-id")[2:]) == sorted([first["id"], second["id"]])
+
+
+def test_a_channel_can_fall_silent_and_stay_open(google: GoogleSimulator, api: Any, watch: Watch) -> None:
+    silent, other = watch(), watch()
+    google.push.silence(silent["id"])
+    google.person(ACCOUNT).insert(**an_hour())
+    assert google.push.flush()
+    assert [one.channel_id for one in google.push.deliveries if one.state == "exists"] == [other["id"]]
+    assert {one.id for one in google.push.channels()} == {silent["id"], other["id"]}
+    stop = {"id": silent["id"], "resourceId": silent["resourceId"]}
+    assert not api.channels().stop(body=stop).execute()
+
+
+def test_some_calendars_cannot_be_watched_ever(google: GoogleSimulator, watch: Watch) -> None:
+    google.push.never_watch(ACCOUNT)
+    for _ in range(2):
+        with pytest.raises(HttpError) as caught:
+            watch()
+        assert refusal(caught.value) == (400, "pushNotSupportedForRequestedResource")
+    assert google.push.channels() == []
+
+
+def test_the_first_message_can_come_before_the_answer_to_the_watch(
+    google: GoogleSimulator, api: Any, webhook: Webhook
+) -> None:
+    google.behaviour.sync_before_answer = True
+    body = {"id": uuid.uuid4().hex, "type": "web_hook", "address": webhook.url}
+    answer = api.events().watch(calendarId="primary", body=body).execute()
+    assert webhook.of("resource-state") == ["sync"], "no wait, no flush: it is here"
+    assert webhook.of("resource-id") == [answer["resourceId"]]
+
+
+def test_google_answers_others_while_an_answer_waits_for_the_first_message(
+    google: GoogleSimulator, api: Any, webhook: Webhook, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """And answers all the same where that is lost."""
+    monkeypatch.setattr(push, "_LONGEST_WAIT", 1.0)
+    google.behaviour.sync_before_answer = True
+    google.push.lose_next(1)
+    body = {"id": uuid.uuid4().hex, "type": "web_hook", "address": webhook.url}
+    with ThreadPoolExecutor(max_workers=1) as pool:
+        answer = pool.submit(lambda: api.events().watch(calendarId="primary", body=body).execute())
+        while not google.push.channels():
+            time.sleep(0.01)
+        google.person(ACCOUNT).insert(**an_hour())
+        assert not answer.done()
+        assert answer.result(10)["id"] == body["id"]
+    assert google.push.flush()
+    assert webhook.of("resource-state") == ["exists"]

@@ -105,6 +105,63 @@ def test_a_name_exists_once_and_is_free_again_after_deletion(
         client.access_secret_version(name=f"{secret}/versions/latest")
 
 
+def test_a_deleted_secret_cannot_be_read_and_one_of_its_name_starts_anew(
+    client: sm.SecretManagerServiceClient, secret: str
+) -> None:
+    version = add(client, secret, b"one")
+    client.delete_secret(name=secret)
+    for name in (version, f"{secret}/versions/latest"):
+        with pytest.raises(exceptions.NotFound):
+            client.access_secret_version(name=name)
+    with pytest.raises(exceptions.NotFound):
+        client.delete_secret(name=secret)
+    with pytest.raises(exceptions.NotFound):
+        list(client.list_secret_versions(parent=secret))
+    create(client, "google-u1")
+    assert add(client, secret, b"new") == f"{SECRET}/versions/1"
+    assert client.access_secret_version(name=version).payload.data == b"new"
+
+
+def test_a_deletion_with_an_etag_needs_the_present_one(client: sm.SecretManagerServiceClient, secret: str) -> None:
+    etag = client.get_secret(name=secret).etag
+    client.delete_secret(name=secret)
+    again = create(client, "google-u1")
+    assert again.etag not in {"", etag}
+    with pytest.raises(exceptions.FailedPrecondition, match="etag"):
+        client.delete_secret(request={"name": secret, "etag": etag})
+    client.delete_secret(request={"name": secret, "etag": again.etag})
+    with pytest.raises(exceptions.NotFound):
+        client.delete_secret(request={"name": secret, "etag": again.etag})
+
+
+def test_a_change_of_a_version_with_an_etag_needs_the_present_one(
+    client: sm.SecretManagerServiceClient, secret: str
+) -> None:
+    name = add(client, secret, b"one")
+    before = client.get_secret_version(name=name).etag
+    client.enable_secret_version(request={"name": name, "etag": before})  # Changes the etag, though nothing else.
+    with pytest.raises(exceptions.FailedPrecondition, match="etag"):
+        client.destroy_secret_version(request={"name": name, "etag": before})
+    assert client.access_secret_version(name=name).payload.data == b"one"
+
+
+def test_all_that_is_kept_can_be_listed_with_its_states(
+    client: sm.SecretManagerServiceClient, secret: str, local_secrets: LocalSecretManager
+) -> None:
+    assert local_secrets.states() == {SECRET: ()}
+    first, second = add(client, secret, b"one"), add(client, secret, b"two")
+    add(client, secret, b"three")
+    client.destroy_secret_version(name=first)
+    client.disable_secret_version(name=second)
+    create(client, "google-u2")
+    assert local_secrets.states() == {
+        SECRET: ("DESTROYED", "DISABLED", "ENABLED"),
+        f"{PROJECT}/secrets/google-u2": (),
+    }
+    client.delete_secret(name=secret)
+    assert local_secrets.states() == {f"{PROJECT}/secrets/google-u2": ()}
+
+
 def test_what_does_not_exist_is_not_found_and_what_is_malformed_is_refused(
     client: sm.SecretManagerServiceClient, secret: str
 ) -> None:

@@ -1,0 +1,215 @@
+"""Connecting and disconnecting, killed at each of their calls and done again; and what disconnecting must not need."""
+
+from collections.abc import Callable
+from typing import Any, Literal
+
+import pytest
+
+from local.google.consent import consent
+from local.people import connect_with
+from local.wiretap import Killed, Wiretap
+from shared.domain.account import SCOPES
+from shared.services.accounts import ConnectRefusedError
+from shared.services.disconnecting import disconnect
+from tests.world import CLIENT, REDIRECT, STUDIO, World, google_span, span
+
+Do = Callable[[World], object]
+
+
+def prepared(world: World) -> None:
+    world.book("a1", title="Newborn", user_ids=["ann"], **span(3))
+    world.add("ann", populate_calendar=True, populate_studio=True)
+    world.types("ann", summary="Dentist", **google_span(6))
+
+
+def connected(world: World) -> None:
+    prepared(world)
+    world.connect("ann")
+    world.sync()
+
+
+def code_of(world: World) -> str:
+    back = consent(world.emails["ann"], world.wiring.accounts.authorization_url(REDIRECT, "s", SCOPES))
+    return back.partition("code=")[2].partition("&")[0].replace("%2F", "/")
+
+
+def left(world: World) -> dict[str, Any]:
+    """All that a connection leaves behind, and what people see of it."""
+    accounts = [one.to_dict() or {} for one in world.firestore.collection("accounts").stream()]
+    project = f"projects/{world.project}/"
+    secrets = [versions for name, versions in world.cloud.secrets.states().items() if name.startswith(project)]
+    channels = [one for one in world.cloud.google.push.channels() if one.email == world.emails["ann"]]
+    connections = [one.to_dict() or {} for one in world.firestore.collection("connections").stream()]
+    return {
+        "accounts": [(one["user_id"], one["state"]) for one in accounts],
+        "secrets": [versions.count("ENABLED") for versions in secrets],
+        "channels": len(channels),
+        "connections": [(one["state"], one.get("next_sync_at") is None) for one in connections],
+        "claims": len(list(world.firestore.collection("calendars").stream())),
+        "user": (world.front_end.user("ann").get("connection") or {}).get("state"),
+        "granted": world.cloud.google.accounts.granted(world.emails["ann"], CLIENT[0]) is not None,
+        "titles": world.titles("ann"),
+        "studio": sorted(str(one["title"]) for one in world.appointments().values()),
+    }
+
+
+def leave(world: World) -> None:
+    [account] = world.wiring.store.accounts_of_user(STUDIO, "ann")
+    disconnect(STUDIO, "ann", account, world.wiring.account_ports)
+
+
+def come(world: World) -> None:
+    connect_with(world.wiring, STUDIO, "ann", world.__dict__.pop("code", None) or code_of(world), REDIRECT)
+    world.connections["ann"] = world.front_end.user("ann")["connection"]["id"]
+
+
+def counted(world: World, tap: Wiretap, do: Do) -> int:
+    tap.reset()
+    do(world)
+    return len(tap.calls)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_connecting_killed_at_any_call_is_done_again(
+    make_world: Callable[..., World], tap: Wiretap, when: Literal["before", "after"]
+) -> None:
+    undisturbed = make_world()
+    prepared(undisturbed)
+    undisturbed.__dict__["code"] = code_of(undisturbed)
+    calls = counted(undisturbed, tap, come)
+    undisturbed.sync()
+    expected = left(undisturbed)
+    assert expected["titles"] == expected["studio"] == ["Dentist", "Newborn"]
+    for call in range(1, calls + 1):
+        world = make_world()
+        prepared(world)
+        world.__dict__["code"] = code_of(world)
+        tap.kill_at(call, when)
+        with pytest.raises(Killed):
+            come(world)
+        tap.disarm()
+        world.restart()
+        come(world)
+        world.sync()
+        assert left(world) == expected, f"killed {when} call {call} of {calls}"
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_disconnecting_killed_at_any_call_is_done_again(
+    make_world: Callable[..., World], tap: Wiretap, when: Literal["before", "after"]
+) -> None:
+    undisturbed = make_world()
+    connected(undisturbed)
+    calls = counted(undisturbed, tap, leave)
+    expected = left(undisturbed)
+    assert (expected["accounts"], expected["secrets"], expected["channels"]) == ([], [], 0)
+    assert expected["connections"] == [("disconnected", True)]
+    assert expected["titles"] == expected["studio"] == ["Dentist", "Newborn"]
+    for call in range(1, calls + 1):
+        world = make_world()
+        connected(world)
+        tap.kill_at(call, when)
+        with pytest.raises(Killed):
+            leave(world)
+        tap.disarm()
+        world.restart()
+        if world.wiring.store.accounts_of_user(STUDIO, "ann"):
+            leave(world)
+        assert left(world) == expected, f"killed {when} call {call} of {calls}"
+        come(world)
+        world.sync()
+        assert left(world)["titles"] == left(world)["studio"] == ["Dentist", "Newborn"]
+
+
+def test_what_somebody_left_half_way_is_cleared_away_for_the_next(
+    make_world: Callable[..., World], tap: Wiretap
+) -> None:
+    world = make_world()
+    connected(world)
+    world.add("ben")
+    calls = counted(make_connected(make_world), tap, leave)
+    tap.kill_at(calls, "before")
+    with pytest.raises(Killed):
+        leave(world)
+    tap.disarm()
+    world.restart()
+    world.emails["ben"] = world.emails["ann"]
+    with pytest.raises(ConnectRefusedError, match="at this moment"):
+        world.connect("ben")
+    world.later(minutes=3)
+    world.connect("ben")
+    accounts = [one.to_dict() or {} for one in world.firestore.collection("accounts").stream()]
+    assert [(one["user_id"], one["state"]) for one in accounts] == [("ben", "authorized")]
+
+
+def make_connected(make_world: Callable[..., World]) -> World:
+    world = make_world()
+    connected(world)
+    return world
+
+
+@pytest.mark.parametrize("trouble", ["access lost", "Google is down"])
+def test_people_can_leave_whatever_the_matter_is(make_world: Callable[..., World], trouble: str) -> None:
+    world = make_connected(make_world)
+    google = world.cloud.google
+    if trouble == "access lost":
+        google.accounts.refuse_tokens(world.emails["ann"])
+        world.restart()
+        world.wish("ann")
+        world.run("ann")
+    else:
+        world.restart()
+        for method in ("oauth2.token", "oauth2.revoke", "calendar.channels.stop"):
+            google.fail_next(method, 503, "backendError", times=10)
+    leave(world)
+    google.clear_faults()
+    found = left(world)
+    assert (found["accounts"], found["secrets"], found["user"]) == ([], [], "disconnected")
+    assert found["titles"] == ["Dentist", "Newborn"]
+
+
+def test_a_run_under_way_writes_nothing_more_once_its_account_was_disconnected(
+    make_world: Callable[..., World], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world = make_connected(make_world)
+    world.edit("a1", title="Renamed")
+    calendars = world.wiring.calendars
+    calendar_type = type(calendars.open("c", world.connection("ann")))
+    changes = calendar_type.changes
+
+    def meanwhile(self: Any, *arguments: Any) -> Any:
+        answer = changes(self, *arguments)
+        monkeypatch.undo()
+        leave(world)
+        return answer
+
+    monkeypatch.setattr(calendar_type, "changes", meanwhile)
+    world.run("ann")
+    assert left(world)["connections"] == [("disconnected", True)]
+    come(world)
+    world.sync()
+    assert world.titles("ann") == ["Dentist", "Renamed"]
+
+
+def test_what_is_edited_while_disconnected_collects_nowhere_and_is_carried_on_return(
+    make_world: Callable[..., World],
+) -> None:
+    world = make_connected(make_world)
+    leave(world)
+    world.edit("a1", title="Renamed")
+    world.book("a2", title="Booked meanwhile", user_ids=["ann"], **span(9))
+    assert world.below("ann", "outbox") == {}
+    come(world)
+    world.sync()
+    assert world.titles("ann") == ["Booked meanwhile", "Dentist", "Renamed"]
+
+
+def test_somebody_elses_account_cannot_be_disconnected(make_world: Callable[..., World]) -> None:
+    world = make_connected(make_world)
+    [account] = world.wiring.store.accounts_of_user(STUDIO, "ann")
+    world.add("ben")
+    with pytest.raises(ConnectRefusedError):
+        disconnect(STUDIO, "ben", account, world.wiring.account_ports)
+    assert left(world)["accounts"] == [("ann", "authorized")]
