@@ -122,6 +122,10 @@ class FirestoreEmulator:
         query = urllib.parse.urlencode({"eventarcTriggerId": name})
         self._request("POST", f"/emulator/v1/projects/{project}/eventarcTrigger?{query}", json.dumps(trigger))
 
+    def write(self, project: str, path: str) -> None:
+        """An empty document at ``collection/document``, past all rules and unseen by the wiretap."""
+        self._request("PATCH", f"/v1/projects/{project}/databases/(default)/documents/{path}", "{}")
+
     def _launch(self, java: str, jar: pathlib.Path) -> None:
         port = _free_port()
         command = [java, *_JAVA_OPTIONS, "-cp", str(jar), MAIN_CLASS, "start", "--host=127.0.0.1", f"--port={port}"]

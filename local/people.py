@@ -93,6 +93,14 @@ class FrontEnd:
         """Answer a question of the inbox."""
         self._studio.collection("inbox").document(item_id).update({"answer": answer})
 
+    def conflicts(self) -> dict[str, dict[str, Any]]:
+        """The schedule conflicts that were found, closed ones as well."""
+        return {found.id: found.to_dict() or {} for found in self._studio.collection("conflicts").stream()}
+
+    def keep_both(self, conflict_id: str) -> None:
+        """Resolve a conflict: the two are meant to overlap."""
+        self._studio.collection("conflicts").document(conflict_id).update({"status": "resolved"})
+
 
 def give_consent(wiring: Wiring, studio_id: str, user_id: str, email: str, redirect_uri: str) -> Connected:
     """What a person does in the browser and what then becomes of it: consent page, code, refresh token, connection."""

@@ -17,6 +17,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 import urllib.request
 from collections.abc import Sequence
 from types import TracebackType
@@ -173,6 +174,7 @@ class Stack:
             # First: an interrupt in the middle of a start must not leave anything behind.
             self._running.callback(part.stop)
             part.start()
+        self.triggers.fence(self.emulator)
         redirects = [self.redirect_uri, self.sign_in_uri]
         self.google.add_oauth_client(OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, redirects, "Studio Sync")
         for name in QUEUES:
@@ -229,17 +231,18 @@ class Stack:
 
     def settle(self, timeout: float = 30.0) -> bool:
         """Wait until nothing is under way: no trigger, no push, no task. False if that takes too long."""
-        return all(
-            (
-                self.triggers.wait_idle(timeout),
-                self.google.push.flush(timeout),
-                self.tasks.wait_idle(timeout),
-                # What a run wrote may have set off triggers and pushes, which may have wished runs.
-                self.triggers.wait_idle(timeout),
-                self.google.push.flush(timeout),
-                self.tasks.wait_idle(timeout),
-            )
-        )
+        deadline = time.monotonic() + timeout
+        delivered = None
+        # What a run wrote may have set off triggers and pushes, which may have wished runs: until nothing did.
+        while delivered != (delivered := self._delivered()):
+            left = deadline - time.monotonic()
+            if not (self.triggers.wait_idle(left) and self.google.push.flush(left) and self.tasks.wait_idle(left)):
+                return False
+        return True
+
+    def _delivered(self) -> tuple[int, int, int]:
+        """How many triggers, pushes and tasks so far."""
+        return len(self.triggers.deliveries), len(self.google.push.deliveries), len(self.tasks.dispatches)
 
     def calls_made(self) -> dict[str, Any]:
         """What the functions have called since the last reset: counts per service and method, reads and writes."""

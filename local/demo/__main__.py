@@ -1,8 +1,8 @@
 """The product's main job, for a person to watch: ``python -m local.demo``.
 
 A studio and two Google calendars that were used before are connected, populated both ways, then edited on either
-side and on both at once; then come what stays out, what is deleted only after a person was asked, and an account whose
-access is lost and comes back. Every step checks what it shows.
+side and on both at once; then come what stays out, what is deleted only after a person was asked, an account whose
+access is lost and comes back, and appointments that repeat. Every step checks what it shows.
 
 Exit status: 0 if all of it held, 1 if not, 2 if the Firestore emulator is not installed, 130 after Ctrl-C.
 """
@@ -31,6 +31,7 @@ from local.demo.rounds import show_idle_round
 from local.demo.rules import show_rules
 from local.demo.scene import Scene, connect, emulator_name, load, prepare
 from local.demo.secrecy import show_private, show_secrecy, show_secrecy_at_end, show_tentative
+from local.demo.series import show_series
 from local.demo.studio import CONNECTED, PAST_DAYS, STUDIO_NAME, STUDIO_ZONE, USERS, DemoUser, in_scope
 from local.demo.terminal import Terminal, end_now, stops_in_order
 from local.demo.waves import show_edits
@@ -185,6 +186,7 @@ STEPS: tuple[Callable[[Scene, Terminal], None], ...] = (
     show_edits,
     show_rules,
     show_accounts,
+    show_series,
     show_idle_round,
     show_secrecy_at_end,
 )

@@ -1,4 +1,4 @@
-"""Step 6: a tick of the schedule that finds both connections due and nothing to do, and what that costs."""
+"""Step 8: a tick of the schedule that finds both connections due and nothing to do, and what that costs."""
 
 import datetime as dt
 from collections.abc import Mapping

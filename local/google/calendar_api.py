@@ -12,7 +12,8 @@ from typing import Any
 from local.google import event_types
 from local.google.accounts import UI_CLIENT_ID, Account
 from local.google.behaviour import Behaviour
-from local.google.calendar import DEFAULT_REMINDERS, ROLES, Calendar, Calendars, Entry, StoredEvent
+from local.google.calendar import DEFAULT_REMINDERS, ROLES, Calendar, Entry, StoredEvent
+from local.google.calendars import Calendars
 from local.google.descriptions import rewritten
 from local.google.errors import invalid, known, not_simulated
 from local.google.event_list import FORM_ONLY, Listings, visible
@@ -61,6 +62,7 @@ class CalendarApi:
             "calendar.calendars.get": self._calendar,
             "calendar.events.list": self._list_events,
             "calendar.events.get": self._get,
+            "calendar.events.instances": self._instances,
             "calendar.events.insert": self._insert,
             "calendar.events.import": self._import,
             "calendar.events.patch": lambda call: self._change(call, whole=False),
@@ -108,14 +110,22 @@ class CalendarApi:
         _refuse_hidden(call, calendar)
         resource = self._calendars.event(calendar, call.path["eventId"]).resource
         check_changed(resource, call.if_none_match)
-        return self._shown(call, entry, resource)
+        return self._shown(call, calendar, entry, resource["id"])
+
+    def _instances(self, call: Call) -> dict[str, Any]:
+        calendar, entry = self._calendars.find(call.account, call.path["calendarId"])
+        _refuse_hidden(call, calendar)
+        master = self._calendars.event(calendar, call.path["eventId"])
+        return self._listings.instances(calendar, entry, master, call.query, by_hand=call.by_hand)
 
     def _insert(self, call: Call) -> dict[str, Any]:
         calendar, entry = self._writable(call)
         event_types.check_creation(call.body)
         version = call.query.get("conferenceDataVersion", 0)
-        event = self._events.insert(calendar, call.account, self._body(call), conference_version=version)
-        return self._shown(call, entry, event.resource)
+        event = self._events.insert(
+            calendar, call.account, self._body(call), conference_version=version, by_hand=call.by_hand
+        )
+        return self._shown(call, calendar, entry, event.id)
 
     def _import(self, call: Call) -> dict[str, Any]:
         calendar, entry = self._writable(call)
@@ -124,7 +134,7 @@ class CalendarApi:
         _refuse_private(entry, before)
         version = call.query.get("conferenceDataVersion", 0)
         event = self._events.bring_in(calendar, call.account, self._body(call), before, conference_version=version)
-        return self._shown(call, entry, event.resource)
+        return self._shown(call, calendar, entry, event.id)
 
     def _change(self, call: Call, *, whole: bool) -> dict[str, Any]:
         calendar, entry = self._writable(call)
@@ -136,7 +146,7 @@ class CalendarApi:
             whole=whole,
             conference_version=call.query.get("conferenceDataVersion", 0),
         )
-        return self._shown(call, entry, event.resource)
+        return self._shown(call, calendar, entry, event.id)
 
     def _delete(self, call: Call) -> None:
         calendar, _ = self._writable(call)
@@ -159,7 +169,7 @@ class CalendarApi:
         calendar = self._calendars.to_write(call.account, call.path["calendarId"])
         _, entry = self._calendars.find(call.account, calendar.id)
         _refuse_hidden(call, calendar)
-        _refuse_private(entry, calendar.events.get(call.path.get("eventId", "")))
+        _refuse_private(entry, self._calendars.peek(calendar, call.path.get("eventId", "")))
         return calendar, entry
 
     def _body(self, call: Call) -> dict[str, Any]:
@@ -169,9 +179,9 @@ class CalendarApi:
             return call.body
         return call.body | {"description": rewritten(description, self._behaviour)}
 
-    @staticmethod
-    def _shown(call: Call, entry: Entry, resource: dict[str, Any]) -> dict[str, Any]:
-        return visible(resource, entry, call.query.get("timeZone"))
+    def _shown(self, call: Call, calendar: Calendar, entry: Entry, event_id: str) -> dict[str, Any]:
+        event = self._calendars.event(calendar, event_id)
+        return visible(event, calendar, entry, call.query.get("timeZone"), self._behaviour)
 
 
 def _refuse_max_attendees(call: Call) -> None:
@@ -180,7 +190,7 @@ def _refuse_max_attendees(call: Call) -> None:
 
 
 def _refuse_hidden(call: Call, calendar: Calendar) -> None:
-    if not call.by_hand and call.path.get("eventId") in calendar.hidden_ids:
+    if not call.by_hand and calendar.hides(call.path.get("eventId", "")):
         raise known("notFound")
 
 

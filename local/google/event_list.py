@@ -1,4 +1,4 @@
-"""events.list: filters, pages, sync tokens.
+"""events.list and events.instances: filters, pages, sync tokens.
 
 After the method's entry in the discovery document and https://developers.google.com/workspace/calendar/api/guides/sync.
 A listing fixes which events it shows when its first page is asked for, and the calendar's counter of that moment goes
@@ -13,11 +13,11 @@ import hmac
 import json
 import secrets
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
-from local.google import event_rules
+from local.google import event_rules, instance_list, series
 from local.google.behaviour import Behaviour
 from local.google.calendar import DEFAULT_REMINDERS, Calendar, Entry, StoredEvent
 from local.google.errors import invalid, known, not_simulated
@@ -78,23 +78,55 @@ class Listings:
         """The answer to one call; `query` as typed by the discovery document. Faults spare what is done `by_hand`."""
         _refuse_what_is_not_simulated(query)
         if "pageToken" in query:
-            listing = self._pages.get(query["pageToken"])
-            if listing is None or (listing.calendar_id, listing.request) != (calendar.id, _digest_but_page(query)):
-                raise invalid("Invalid page token value.", "pageToken")
+            listing = self._continued(calendar, _digest_but_page(query), query["pageToken"])
         elif "syncToken" in query:
             listing = self._delta(calendar, query)
         else:
             listing = self._full(calendar, query)
             if not by_hand:
                 listing = self._emptied(listing)
+        answer, done = self._answer(calendar, entry, listing, query, by_hand=by_hand)
+        if not done or (_FILTERS & query.keys() and not self._behaviour.sync_token_after_filters):
+            return answer
+        return answer | {"nextSyncToken": self._sync_token(calendar, listing)}
+
+    def instances(
+        self, calendar: Calendar, entry: Entry, master: StoredEvent, query: dict[str, Any], *, by_hand: bool = False
+    ) -> dict[str, Any]:
+        """The answer to one call of events.instances, which gives no sync tokens."""
+        if "maxAttendees" in query:
+            raise not_simulated("calendar.events.instances with maxAttendees")
+        if "timeZone" in query:
+            zone(query["timeZone"], "request")
+        request = f"{master.id}/{_digest_but_page(query)}"
+        if "pageToken" in query:
+            listing = self._continued(calendar, request, query["pageToken"])
+        else:
+            event_ids = instance_list.of_series(calendar, master, query, self._behaviour, self._now())
+            listing = _Listing(calendar.id, request, tuple(event_ids), 0, calendar.counter, "", delta=False)
+        return self._answer(calendar, entry, listing, query | {"singleEvents": True}, by_hand=by_hand)[0]
+
+    def _continued(self, calendar: Calendar, request: str, token: str) -> _Listing:
+        listing = self._pages.get(token)
+        if listing is None or (listing.calendar_id, listing.request) != (calendar.id, request):
+            raise invalid("Invalid page token value.", "pageToken")
+        return listing
+
+    def _answer(
+        self, calendar: Calendar, entry: Entry, listing: _Listing, query: dict[str, Any], *, by_hand: bool
+    ) -> tuple[dict[str, Any], bool]:
+        """One page, and whether it is the last."""
         size = min(query.get("maxResults", DEFAULT_PAGE), MAX_PAGE)
         if self._page_sizes and not by_hand:
             size = min(size, self._page_sizes.popleft())
         end = listing.position + size
         event_ids = listing.event_ids[listing.position : end]
-        hidden = set() if by_hand else calendar.hidden_ids
-        shown = (calendar.events.get(event_id) for event_id in event_ids if event_id not in hidden)
-        items = [self._item(event, entry, listing, query) for event in shown if event is not None]
+        shown = (series.find(calendar, event_id, self._behaviour) for event_id in event_ids)
+        items = [
+            self._item(event, calendar, entry, listing, query)
+            for event in shown
+            if event is not None and (by_hand or not calendar.hides(event.id))
+        ]
         answer = {
             "kind": "calendar#events",
             "etag": f'"p{calendar.counter}"',
@@ -107,10 +139,8 @@ class Listings:
             "items": [item for item in items if item is not None],
         }
         if end < len(listing.event_ids):
-            return answer | {"nextPageToken": self._keep(replace(listing, position=end))}
-        if _FILTERS & query.keys() and not self._behaviour.sync_token_after_filters:
-            return answer
-        return answer | {"nextSyncToken": self._sync_token(calendar, listing)}
+            return answer | {"nextPageToken": self._keep(replace(listing, position=end))}, False
+        return answer, True
 
     def _emptied(self, listing: _Listing) -> _Listing:
         for wanted in (listing.calendar_id, None):
@@ -120,10 +150,15 @@ class Listings:
         return listing
 
     def _full(self, calendar: Calendar, query: dict[str, Any]) -> _Listing:
-        wanted = _filter(query)
-        events = [event for event in calendar.events.values() if wanted(event)]
+        wanted = _filter(calendar, query)
+        source: Iterable[StoredEvent] = calendar.events.values()
+        if query.get("singleEvents"):
+            source = instance_list.expanded(calendar, query, self._behaviour, self._now())
+        events = [event for event in source if wanted(event)]
         if query.get("orderBy") == "updated":
             events.sort(key=lambda event: event.updated)
+        if query.get("orderBy") == "startTime":
+            events.sort(key=lambda event: event.first)
         return _Listing(
             calendar_id=calendar.id,
             request=_digest_but_page(query),
@@ -135,6 +170,8 @@ class Listings:
         )
 
     def _delta(self, calendar: Calendar, query: dict[str, Any]) -> _Listing:
+        if query.get("singleEvents"):
+            raise not_simulated("calendar.events.list with singleEvents=true and syncToken")
         forbidden = sorted(FORBIDDEN_WITH_SYNC_TOKEN & query.keys())
         if forbidden:
             raise invalid("Sync token cannot be used with this parameter.", forbidden[0], reason="badRequest")
@@ -165,15 +202,17 @@ class Listings:
         )
 
     def _item(
-        self, event: StoredEvent, entry: Entry, listing: _Listing, query: dict[str, Any]
+        self, event: StoredEvent, calendar: Calendar, entry: Entry, listing: _Listing, query: dict[str, Any]
     ) -> dict[str, Any] | None:
-        resource = event.resource
-        if event.cancelled and not query.get("showDeleted"):
+        left_out = calendar.leaves_out(event) and not query.get("singleEvents")
+        if event.cancelled and not left_out and not query.get("showDeleted"):
             if not listing.delta and "updatedMin" not in query:
                 return None  # Deleted since the listing began.
             if not self._behaviour.tombstone_details:
-                return event_rules.tombstone(resource)
-        return visible(resource, entry, query.get("timeZone"))
+                # Its series is there to tell what it was; of what is deleted with its series nothing is sure.
+                exception = event.gone and not _dead(calendar.master_of(event))
+                return event_rules.tombstone(event.resource, exception=exception)
+        return visible(event, calendar, entry, query.get("timeZone"), self._behaviour)
 
     def _keep(self, listing: _Listing) -> str:
         token = "C" + secrets.token_urlsafe(24)
@@ -209,21 +248,29 @@ class Listings:
         return hmac.digest(self._key, content, "sha256")[:16]
 
 
-def visible(resource: dict[str, Any], entry: Entry, time_zone: str | None) -> dict[str, Any]:
+def visible(
+    event: StoredEvent, calendar: Calendar, entry: Entry, time_zone: str | None, behaviour: Behaviour
+) -> dict[str, Any]:
     """The event as this account may see it, its times written in `time_zone` if one is asked for."""
+    resource = event.resource
+    if calendar.leaves_out(event) and not behaviour.tombstone_details:
+        resource = event_rules.tombstone(resource, exception=True)
     if time_zone is not None:
-        resource = resource | {name: in_zone(resource[name], time_zone) for name in ("start", "end")}
+        times = ("start", "end", "originalStartTime")
+        resource = resource | {name: in_zone(resource[name], time_zone) for name in times if name in resource}
     hidden = entry.role == "freeBusyReader" or (
-        entry.role in {"reader", "writerWithoutPrivateAccess"} and event_rules.is_private(resource)
+        entry.role in {"reader", "writerWithoutPrivateAccess"} and event_rules.is_private(event.resource)
     )
     return event_rules.busy_block(resource) if hidden else resource
+
+
+def _dead(master: StoredEvent | None) -> bool:
+    return master is None or master.cancelled
 
 
 def _refuse_what_is_not_simulated(query: dict[str, Any]) -> None:
     if query.get("orderBy") == "startTime" and not query.get("singleEvents"):
         raise invalid("The requested ordering is not available for the particular query.", "orderBy")
-    if query.get("singleEvents"):
-        raise not_simulated("calendar.events.list with singleEvents=true")
     if "maxAttendees" in query:
         raise not_simulated("calendar.events.list with maxAttendees")
     for name in ("privateExtendedProperty", "sharedExtendedProperty"):
@@ -250,11 +297,13 @@ def _constants(query: dict[str, Any]) -> str:
     return _digest(query, FORBIDDEN_WITH_SYNC_TOKEN | {"pageToken", "syncToken"})
 
 
-def _filter(query: dict[str, Any]) -> Callable[[StoredEvent], bool]:
+def _filter(calendar: Calendar, query: dict[str, Any]) -> Callable[[StoredEvent], bool]:
     checks = _time_checks(query) + _content_checks(query)
     # A listing by updatedMin always has the deletions (Events.list, updatedMin).
     if not query.get("showDeleted") and "updatedMin" not in query:
-        checks.append(lambda event: not event.cancelled)
+        # So has every one the instances that a series leaves out, unless it names the instances themselves.
+        single = bool(query.get("singleEvents"))
+        checks.append(lambda event: not event.cancelled or (not single and calendar.leaves_out(event)))
     return lambda event: all(check(event) for check in checks)
 
 

@@ -12,6 +12,7 @@ from typing import Any
 
 from local.google import event_times
 from local.google.errors import ApiError, invalid, known, not_simulated, required
+from local.google.occurrences import Reading
 
 _ID = re.compile(r"[a-v0-9]{5,1024}", re.ASCII)
 _BASE32HEX = "0123456789abcdefghijklmnopqrstuv"
@@ -35,7 +36,10 @@ SHARED = frozenset({
     "guestsCanModify", "guestsCanSeeOtherGuests", "source", "eventType",
 })  # fmt: skip
 # What no change of an event touches.
-_FIXED = ("id", "htmlLink", "created", "iCalUID", "creator", "organizer", "privateCopy")
+_FIXED = (
+    "id", "htmlLink", "created", "iCalUID", "creator", "organizer", "privateCopy", "recurringEventId",
+    "originalStartTime",
+)  # fmt: skip
 # Shared by all copies, and neither in `SHARED` nor the whole of it: the guest list, half of the properties, the source.
 _PARTED = frozenset({"attendees", "extendedProperties", "source"})
 # Omitted from answers when they have these values.
@@ -115,6 +119,16 @@ def fixed_part(resource: Mapping[str, Any]) -> dict[str, Any]:
     return {name: resource[name] for name in _FIXED if name in resource}
 
 
+def inherited(own: Mapping[str, Any], before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, Any]:
+    """An exception's writable fields, where those that were as the series had them (`before`) follow it (`after`)."""
+    times = ("start", "end")
+    followed = {name for name in WRITABLE if own.get(name) == before.get(name)} - {"status"}
+    if not followed.issuperset(times):
+        followed.difference_update(times)
+    sources = {name: after if name in followed else own for name in WRITABLE}
+    return {name: source[name] for name, source in sources.items() if name in source}
+
+
 def shared_part(resource: Mapping[str, Any]) -> dict[str, Any]:
     """What all copies of an event have in common, its guests included. The source is for its creator's eyes only."""
     shared = (SHARED | {"attendees"}) - {"source"}
@@ -153,7 +167,13 @@ def merged(base: Any, patch: Any) -> Any:
 
 
 def shaped(
-    draft: dict[str, Any], calendar_zone: str, own_email: str, organizer: str | None, *, description_limit: int | None
+    draft: dict[str, Any],
+    calendar_zone: str,
+    own_email: str,
+    organizer: str | None,
+    *,
+    description_limit: int | None,
+    reading: Reading,
 ) -> tuple[dict[str, Any], event_times.Span]:
     """The validated, rendered writable fields of an event, in answer order, defaults omitted; and its times."""
     event = merged({}, draft)
@@ -164,7 +184,7 @@ def shaped(
     for name, allowed in _VALUES.items():
         if event.get(name) not in {None, "", *allowed}:
             raise invalid(f"Invalid value for: Invalid value for {name}: {event[name]}", name)
-    span = event_times.span(event.get("start"), event.get("end"), event.get("recurrence", []), calendar_zone)
+    span = event_times.span(event.get("start"), event.get("end"), event.get("recurrence", []), calendar_zone, reading)
     event |= {"start": span.start, "end": span.end}
     _check_reminders(event["reminders"])
     if "attendees" in event:
@@ -209,6 +229,12 @@ def only_reminders_differ(before: Mapping[str, Any], after: Mapping[str, Any]) -
     )
 
 
+def check_instance(body: Mapping[str, Any]) -> None:
+    """400 if an instance of a series is to recur itself."""
+    if body.get("recurrence"):
+        raise invalid("An instance of a recurring event cannot recur.", "recurrence")
+
+
 def moved(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     """Whether the iCalendar sequence number grows."""
     return any(before.get(name) != after.get(name) for name in ("start", "end", "recurrence"))
@@ -219,18 +245,21 @@ def is_private(resource: Mapping[str, Any]) -> bool:
     return resource.get("visibility") in {"private", "confidential"}
 
 
-def tombstone(resource: Mapping[str, Any]) -> dict[str, Any]:
-    """All that a delta guarantees about a deleted event."""
-    return {"kind": "calendar#event", "etag": resource["etag"], "id": resource["id"], "status": "cancelled"}
+def tombstone(resource: Mapping[str, Any], *, exception: bool) -> dict[str, Any]:
+    """All that is guaranteed about a deleted event, or (`exception`) about an instance that a series leaves out."""
+    kept = {"kind": "calendar#event", "etag": resource["etag"], "id": resource["id"], "status": "cancelled"}
+    named = ("recurringEventId", "originalStartTime") if exception else ()
+    return kept | {name: resource[name] for name in named}
 
 
 def busy_block(resource: Mapping[str, Any]) -> dict[str, Any]:
     """What is left of an event for those who may not see its details."""
-    shown = ("kind", "etag", "id", "status", "updated", "start", "end", "recurrence", "transparency", "iCalUID")
-    return {name: resource[name] for name in shown if name in resource} | {
-        "visibility": "private",
-        "eventType": resource["eventType"],
-    }
+    shown = (
+        "kind", "etag", "id", "status", "updated", "start", "end", "recurrence", "recurringEventId",
+        "originalStartTime", "transparency", "iCalUID",
+    )  # fmt: skip
+    types = {"eventType": resource["eventType"]} if "eventType" in resource else {}
+    return {name: resource[name] for name in shown if name in resource} | {"visibility": "private"} | types
 
 
 def _shared_properties(resource: Mapping[str, Any]) -> Any:

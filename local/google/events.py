@@ -7,13 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from local.google import event_rules, event_types
+from local.google import event_rules, event_types, occurrences, series
 from local.google.accounts import Account
 from local.google.behaviour import Behaviour
-from local.google.calendar import Calendar, Calendars, StoredEvent
+from local.google.calendar import Calendar, StoredEvent
+from local.google.calendars import Calendars
 from local.google.errors import ApiError, invalid, known
-from local.google.event_times import timestamp
+from local.google.event_times import in_zone, timestamp
 from local.google.invitations import Invitations
+from local.google.occurrences import Slot
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,10 +42,14 @@ class Events:
         *,
         conference_version: int = 0,
         origin: Origin | None = None,
+        by_hand: bool = False,
     ) -> StoredEvent:
-        """A new event; without an `origin` the calendar is its organizer."""
-        event_id = body.get("id") or event_rules.new_id()
-        event_rules.check_id(event_id)
+        """A new event; without an `origin` the calendar is its organizer. Google's own page has its own ids."""
+        mailed = origin is not None and not origin.private_copy and "originalStartTime" in body
+        lone = _lone_instance(body, calendar) if mailed else {}
+        event_id = lone.get("id") or body.get("id") or event_rules.new_id()
+        if not by_hand and not lone:
+            event_rules.check_id(event_id)
         if body.get("id") and body.get("iCalUID"):
             raise invalid("Only one of id and iCalUID may be given.", "iCalUID")
         if event_id in calendar.used_ids:
@@ -64,16 +70,24 @@ class Events:
             "creator": event_rules.person({"email": author.calendar_id}, calendar.id),
             "organizer": organizer,
             **({"privateCopy": True} if origin and origin.private_copy else {}),
+            **lone,
         }
         event = self._calendars.store(calendar, fixed, fields, times)
         self._invitations.spread(calendar, None, event)
         return event
 
-    @staticmethod
-    def by_ical_uid(calendar: Calendar, ical_uid: str) -> StoredEvent | None:
-        """The event that was changed last of those with the iCalUID; a deleted one only if there is no other."""
+    def by_ical_uid(self, calendar: Calendar, ical_uid: str, slot: Slot | None = None) -> StoredEvent | None:
+        """The event that was changed last of those with the iCalUID; a deleted one only if there is no other.
+
+        Of a series the master, or the instance whose original start is `slot`.
+        """
         same = [event for event in reversed(calendar.events.values()) if event.resource["iCalUID"] == ical_uid]
-        return min(same, key=lambda event: event.cancelled, default=None)
+        wanted = [event for event in same if (series.slot_of(event) if event.master_id else None) == slot]
+        found = min(wanted, key=lambda event: event.cancelled, default=None)
+        master = next((event for event in same if event.recurs), None)
+        if found is None and slot is not None and master is not None:
+            return self._calendars.instance(calendar, master, slot)
+        return found
 
     def bring_in(
         self,
@@ -103,10 +117,12 @@ class Events:
     def receive(self, calendar: Calendar, account: Account, body: dict[str, Any], organizer: str) -> StoredEvent:
         """An event from outside; the second time, by its iCalUID, what the organizer changed of it.
 
+        With an `originalStartTime` it is one instance, whether or not its series (`recurringEventId`) is here.
         The guest's own fields and answer stay; a copy that he removed stays removed unless the body has a status.
         """
         origin = Origin({"email": organizer})
-        before = self.by_ical_uid(calendar, body["iCalUID"]) if body.get("iCalUID") else None
+        slot = occurrences.slot_of(body["originalStartTime"]) if "originalStartTime" in body else None
+        before = self.by_ical_uid(calendar, body["iCalUID"], slot) if body.get("iCalUID") else None
         if before is None:
             return self.insert(calendar, account, event_types.completed(body), origin=origin)
         if not before.removed:
@@ -133,6 +149,11 @@ class Events:
         """
         before = self._calendars.event(calendar, event_id)
         resource = before.resource
+        master = calendar.master_of(before)
+        if before.gone or (master is not None and master.cancelled):
+            raise known("notFound")
+        if before.master_id is not None:
+            event_rules.check_instance(body)
         _check_precondition(resource, if_match)
         _check_unchangeable(resource, body)
         given = event_rules.writable(body, conference_version=conference_version)
@@ -144,7 +165,8 @@ class Events:
         event_rules.check_immutable(resource, fields)
         cancelled = fields["status"] == "cancelled"
         if origin is None:
-            event_types.check(fields, primary=calendar.primary)
+            recurrence = {} if master is None else {"recurrence": master.resource.get("recurrence")}
+            event_types.check(fields | recurrence, primary=calendar.primary)
             event_rules.check_organizer(resource, fields, calendar.id)
             if before.cancelled and not cancelled:
                 self._invitations.check_taking_back(calendar, before)
@@ -153,6 +175,7 @@ class Events:
         )
         fixed["sequence"] = resource["sequence"] + event_rules.moved(resource, fields)
         by_guest = origin is None and not resource["organizer"].get("self")
+        exceptions = {event.id: event for event in calendar.exceptions(event_id)}
         after = self._calendars.store(
             calendar,
             fixed,
@@ -163,7 +186,7 @@ class Events:
             removed=cancelled and (before.removed if before.cancelled else by_guest),
         )
         if origin is None:
-            self._invitations.spread(calendar, before, after)
+            self._spread(calendar, before, after, exceptions)
         return self._calendars.event(calendar, event_id)
 
     def delete(self, calendar: Calendar, event_id: str, if_match: str | None) -> None:
@@ -173,7 +196,32 @@ class Events:
             raise known("deleted")
         _check_precondition(event.resource, if_match)
         removed = not event.resource["organizer"].get("self")
-        self._invitations.spread(calendar, event, self._calendars.cancel(calendar, event, removed=removed))
+        exceptions = {event.id: event for event in calendar.exceptions(event_id)}
+        self._spread(calendar, event, self._calendars.cancel(calendar, event, removed=removed), exceptions)
+
+    def _spread(
+        self, calendar: Calendar, before: StoredEvent, after: StoredEvent, exceptions: dict[str, StoredEvent]
+    ) -> None:
+        """Tells the other copies of an event, and of what it took along: `exceptions`, as they were before."""
+        self._invitations.spread(calendar, before, after)
+        for exception in calendar.exceptions(after.id):
+            known_before = exceptions.get(exception.id)
+            if known_before is not exception:
+                self._invitations.spread(calendar, known_before or exception, exception)
+        master = calendar.master_of(after)
+        if master is not None and self._behaviour.exceptions_touch_their_series:
+            self._calendars.touch(calendar, master)
+
+
+def _lone_instance(body: dict[str, Any], calendar: Calendar) -> dict[str, Any]:
+    """What makes an event from outside an instance, of a series that is not in the calendar."""
+    original = body["originalStartTime"]
+    master_id = body.get("recurringEventId") or event_rules.new_id()
+    return {
+        "id": f"{master_id}_{occurrences.stamp(occurrences.slot_of(original))}",
+        "recurringEventId": master_id,
+        "originalStartTime": in_zone(original, calendar.time_zone),
+    }
 
 
 def _check_unchangeable(resource: dict[str, Any], body: dict[str, Any]) -> None:

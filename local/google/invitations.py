@@ -6,14 +6,17 @@ transparency, visibility and private extended properties are each copy's own. Th
 about all answers. Copies arrive whatever ``sendUpdates`` says, since that is about mail; ``privateCopy`` ends it all.
 
 Not documented, and decided here: a guest's answer survives the organizer's changes; a copy that its guest removed stays
-removed until he is invited anew; the copy of a guest who comes back is the one that he had.
+removed until he is invited anew; the copy of a guest who comes back is the one that he had. Exceptions of a series
+spread as events of their own: a guest of one instance alone has that instance, and no series.
 """
 
 from typing import Any
 
-from local.google import event_rules
-from local.google.calendar import Calendar, Calendars, StoredEvent
+from local.google import event_rules, series
+from local.google.calendar import Calendar, StoredEvent
+from local.google.calendars import Calendars
 from local.google.errors import known
+from local.google.event_times import in_zone
 
 
 class Invitations:
@@ -73,7 +76,13 @@ class Invitations:
             if email not in invited:
                 if copy is not None and alive:
                     self._calendars.cancel(guest, copy)
-            elif alive or email not in invited_before or (revived and not removed):
+            elif (
+                alive
+                or email not in invited_before
+                or (revived and not removed)
+                # Carried along by its series to another slot.
+                or (copy is None and host.master_id is not None)
+            ):
                 self._deliver(guest, copy, host)
 
     def _deliver(self, calendar: Calendar, copy: StoredEvent | None, host: StoredEvent) -> None:
@@ -90,6 +99,7 @@ class Invitations:
         fixed = {
             **event_rules.fixed_part(host.resource),
             "id": event_rules.new_id() if taken else host.resource["id"],
+            **_original_start(host, calendar),
             "htmlLink": event_rules.new_link(),
             "sequence": host.resource["sequence"],
             "creator": event_rules.person(host.resource["creator"], calendar.id),
@@ -116,22 +126,30 @@ class Invitations:
         event = None if calendar is None else self._copy_in(calendar, copy)
         return None if calendar is None or event is None else (calendar, event)
 
-    @staticmethod
-    def _copy_in(calendar: Calendar, event: StoredEvent) -> StoredEvent | None:
-        """The calendar's entry of the same event, deleted or not."""
-
-        def same(other: StoredEvent) -> bool:
-            return _identity(other) == _identity(event)
-
-        under_id = calendar.events.get(event.resource["id"])
-        if under_id is not None and same(under_id):
+    def _copy_in(self, calendar: Calendar, event: StoredEvent) -> StoredEvent | None:
+        """The calendar's entry of the same event, deleted or not; of an instance also what its series makes it."""
+        wanted = _identity(event)
+        under_id = self._calendars.peek(calendar, event.id)
+        if under_id is not None and _identity(under_id) == wanted:
             return under_id
-        return next(filter(same, calendar.events.values()), None)
+        found = next((other for other in calendar.events.values() if _identity(other) == wanted), None)
+        if found is not None or event.master_id is None:
+            return found
+        masters = [other for other in calendar.events.values() if _identity(other) == (*wanted[:-1], None)]
+        return self._calendars.instance(calendar, masters[0], series.slot_of(event)) if masters else None
 
 
 def _identity(event: StoredEvent) -> tuple[Any, ...]:
+    """What is the same in all copies; the slot comes last, None but for instances."""
     resource = event.resource
-    return resource["iCalUID"], resource["organizer"].get("email"), resource.get("privateCopy", False)
+    slot = None if event.master_id is None else series.slot_of(event)
+    return resource["iCalUID"], resource["organizer"].get("email"), resource.get("privateCopy", False), slot
+
+
+def _original_start(host: StoredEvent, calendar: Calendar) -> dict[str, Any]:
+    """As written in the zone of the guest's calendar."""
+    given = host.resource.get("originalStartTime")
+    return {} if given is None else {"originalStartTime": in_zone(given, calendar.time_zone)}
 
 
 def _guests(event: StoredEvent) -> dict[str, dict[str, Any]]:

@@ -1,16 +1,20 @@
 """The hand of a person who edits in Google's own calendar page."""
 
+import datetime as dt
 import json
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote, urlencode
 
+from local.google import occurrences, series_edits
 from local.google.errors import ApiError
 from local.google.event_types import completed
 from local.google.gateway import Incoming, Outcome
 
 # All that Google's own page may do.
 UI_SCOPES = ("https://www.googleapis.com/auth/calendar", "openid")
+# What the page asks where an event repeats. Of what does not repeat, or is named by its series, it is always the whole.
+Scope = Literal["this", "following", "all"]
 
 
 class Person:
@@ -48,9 +52,52 @@ class Person:
         """Changes the given fields; None removes one."""
         return self._call("PATCH", _event(calendar_id, event_id), fields)
 
-    def delete(self, calendar_id: str, event_id: str) -> None:
-        """Deletes an event."""
-        self._call("DELETE", _event(calendar_id, event_id))
+    def instances(self, event_id: str, calendar_id: str = "primary") -> list[dict[str, Any]]:
+        """The instances of a series that are not left out; of one without an end those of two years."""
+        return self._pages(f"{_event(calendar_id, event_id)}/instances", {"maxResults": "2500"})
+
+    def agenda(self, since: dt.datetime, until: dt.datetime, calendar_id: str = "primary") -> list[dict[str, Any]]:
+        """What the page shows between two instants (UTC): series occurrence by occurrence."""
+        times = {name: f"{at:%Y-%m-%dT%H:%M:%SZ}" for name, at in (("timeMin", since), ("timeMax", until))}
+        query = {"singleEvents": "true", "maxResults": "2500", **times}
+        return self._pages(f"calendars/{quote(calendar_id, safe='')}/events", query)
+
+    def edit(
+        self, event_id: str, scope: Scope = "this", *, calendar_id: str = "primary", **fields: Any
+    ) -> dict[str, Any]:
+        """Changes an instance, or by it its series: ``edit("x_20270608T080000Z", "following", summary="New")``.
+
+        Returns the instance, the new series that holds it, or the whole series. Other times move the series as far as
+        they move the instance. ValueError for a move of days that its rule does not bear.
+        """
+        instance, master, slot = self._of_series(event_id, calendar_id)
+        if master is None or slot is None or scope == "this":
+            return self.patch(calendar_id, event_id, **fields)
+        if scope == "all" or series_edits.is_first(master, slot):
+            return self.patch(calendar_id, master["id"], **series_edits.for_all(master, instance, fields))
+        body = series_edits.edited(series_edits.rest(master, slot), instance, fields)
+        self.patch(calendar_id, master["id"], recurrence=series_edits.trimmed(master, slot))
+        return self.insert(calendar_id, **body, id=series_edits.split_id(master["id"], slot))
+
+    def move(
+        self, event_id: str, by: dt.timedelta, scope: Scope = "this", *, calendar_id: str = "primary"
+    ) -> dict[str, Any]:
+        """Drags an event, or an instance, to another time by the clock on the wall; then as `edit`."""
+        event = self.event(event_id, calendar_id)
+        times = {name: series_edits.moved(event[name], by) for name in ("start", "end")}
+        if event.get("recurrence"):
+            times = series_edits.for_all(event, event, times)
+        return self.edit(event_id, scope, calendar_id=calendar_id, **times)
+
+    def delete(self, calendar_id: str, event_id: str, scope: Scope = "this") -> None:
+        """Deletes an event; an instance, those from it on, or its whole series."""
+        _, master, slot = self._of_series(event_id, calendar_id)
+        if master is None or slot is None or scope == "this":
+            self._call("DELETE", _event(calendar_id, event_id))
+        elif scope == "all" or series_edits.is_first(master, slot):
+            self._call("DELETE", _event(calendar_id, master["id"]))
+        else:
+            self.patch(calendar_id, master["id"], recurrence=series_edits.trimmed(master, slot))
 
     def invite(self, event_id: str, *emails: str, calendar_id: str = "primary") -> dict[str, Any]:
         """Adds guests; those who are invited already stay, with their answers."""
@@ -79,6 +126,16 @@ class Person:
         if self.event(event_id, calendar_id)["status"] != "cancelled":
             raise ValueError(f"not in the bin: {event_id}")
         return self.patch(calendar_id, event_id, status="confirmed")
+
+    def _of_series(
+        self, event_id: str, calendar_id: str
+    ) -> tuple[dict[str, Any], dict[str, Any] | None, occurrences.Slot | None]:
+        """The event; and if it is an instance, its series and original start."""
+        event = self.event(event_id, calendar_id)
+        if "recurringEventId" not in event:
+            return event, None, None
+        master = self.event(event["recurringEventId"], calendar_id)
+        return event, master, occurrences.slot_of(event["originalStartTime"])
 
     def _pages(self, path: str, query: dict[str, str]) -> list[dict[str, Any]]:
         items: list[dict[str, Any]] = []

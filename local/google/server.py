@@ -12,8 +12,9 @@ from werkzeug.serving import BaseWSGIServer, make_server
 from local.firebase_auth import FirebaseAuth
 from local.google.accounts import Account, Accounts
 from local.google.behaviour import Behaviour
-from local.google.calendar import Calendar, Calendars, Entry
+from local.google.calendar import Calendar, Entry
 from local.google.calendar_api import CalendarApi
+from local.google.calendars import Calendars
 from local.google.discovery import bundled
 from local.google.event_list import Listings
 from local.google.events import Events
