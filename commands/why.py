@@ -21,7 +21,8 @@ from google.auth.exceptions import GoogleAuthError
 from shared import wiring
 from shared.config import MissingSettingError
 from shared.domain.errors import Retry
-from shared.services.why import Why, why_appointment, why_event
+from shared.services.answer import Why
+from shared.services.why import why_appointment, why_event
 
 IN_STEP, NOT_IN_STEP, NOT_FOUND_OUT = 0, 1, 2
 

@@ -4,12 +4,13 @@ Every method may raise `Unavailable` when the other side does not answer; what e
 """
 
 import datetime as dt
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any, Generic, Protocol, TypeVar
 
 import msgspec
 
 from shared.domain.account import Account, CalendarClaim
+from shared.domain.conflicts import Conflict
 from shared.domain.connection import (
     CalendarChoice,
     Channel,
@@ -90,6 +91,16 @@ class Calendar(Protocol):
         An outcome is the event as stored (deleted, for a `Delete`), or what went wrong with this one: `Stale` (look
         again and decide afresh), `Retry`, or `Park`. What concerns them all is raised.
         """
+        ...
+
+    def instances(self, places: Sequence[tuple[str, str]]) -> list[Event]:
+        """Occurrences as they are now, each given by the event id of its series and its slot, in the order asked for;
+        one that cannot be found is given as `missing`.
+        """
+        ...
+
+    def exceptions(self, series: Sequence[Event]) -> list[Event]:
+        """The occurrences of these series that are not as their series has them, cancelled ones included."""
         ...
 
     def watch(self, channel_id: str, token: str) -> Watch | None:
@@ -225,6 +236,14 @@ class StudioWrite(msgspec.Struct, frozen=True, kw_only=True):
     leave: str | None = None
 
 
+class StudioErasure(msgspec.Struct, frozen=True, kw_only=True):
+    """An appointment document that has been made anew under another id; it must be as it was read."""
+
+    studio_id: str
+    appointment_id: str
+    version: Version
+
+
 class InboxWrite(msgspec.Struct, frozen=True, kw_only=True):
     """Fields of one inbox document, which is made if it is not there; fields that are not named stay."""
 
@@ -233,14 +252,26 @@ class InboxWrite(msgspec.Struct, frozen=True, kw_only=True):
     fields: dict[str, Any]
 
 
+class ConflictWrite(msgspec.Struct, frozen=True, kw_only=True):
+    """One document of a studio's ``conflicts``. No `version`: none was found; should there be one, it is replaced."""
+
+    studio_id: str
+    conflict_id: str
+    version: Version | None
+    conflict: Conflict
+
+
 class Settlement(msgspec.Struct, frozen=True, kw_only=True):
-    """What is stored for one item, all of it or nothing."""
+    """What is stored for one item, all of it or nothing. `tombstone`: where `link` has taken another's place, that."""
 
     link: Link | None = None
+    tombstone: Link | None = None
     studio: StudioWrite | None = None
+    erase: StudioErasure | None = None
     park: tuple[str, Parked] | None = None
     unpark: tuple[str, ...] = ()
     inbox: tuple[InboxWrite, ...] = ()
+    conflict: ConflictWrite | None = None
 
 
 class RunLog(msgspec.Struct, frozen=True, kw_only=True):
@@ -329,6 +360,10 @@ class Store(Protocol):
         """Event id to link; tombstones included."""
         ...
 
+    def links_of_series(self, connection_id: str, series_ids: Sequence[str]) -> dict[str, Link]:
+        """Links of all occurrences of series that are given by their appointment ids; tombstones included."""
+        ...
+
     def all_links(self, connection_id: str) -> dict[str, Link]: ...
 
     def upcoming_pairs(self, connection_id: str, now: dt.datetime) -> int:
@@ -364,6 +399,44 @@ class Store(Protocol):
 
     def appointments_changed(self, studio_id: str, since: dt.datetime) -> dict[str, Stored[Document]]:
         """Every appointment of a studio whose ``updated_at`` is `since` or later."""
+        ...
+
+    def occurrences(self, studio_id: str, series_ids: Sequence[str]) -> dict[str, Stored[Document]]:
+        """Every document of an occurrence of these series, whoever is assigned to it; cancelled ones included."""
+        ...
+
+    # When appointments are and whose: documents with the fields that `conflicts.FIELDS` names, and no others.
+
+    def times(self, studio_id: str, appointment_ids: Collection[str]) -> dict[str, Document]: ...
+
+    def times_between(
+        self, studio_id: str, user_id: str, after: dt.datetime, before: dt.datetime, limit: int
+    ) -> dict[str, Document]:
+        """Appointments assigned to a user that overlap ``[after, before)``, all-day ones a day more on either side: at
+        most `limit` timed ones and as many all-day ones, those that end first. A series counts as its first occurrence.
+        """
+        ...
+
+    def occurrences_between(
+        self, studio_id: str, series_ids: Collection[str], after: dt.datetime, before: dt.datetime, limit: int
+    ) -> dict[str, Document]:
+        """Of the occurrences of series, those whose own document says times like that: some need not say whose."""
+        ...
+
+    def times_of_series(self, studio_id: str, user_id: str, limit: int) -> dict[str, Document]:
+        """At most `limit` of the series assigned to a user."""
+        ...
+
+    def times_of_occurrences(self, studio_id: str, series_ids: Collection[str], limit: int) -> dict[str, Document]:
+        """At most `limit` occurrences of series that have a document of their own, whoever is assigned to them."""
+        ...
+
+    def conflicts(
+        self, studio_id: str, user_id: str, appointment_ids: Collection[str]
+    ) -> dict[str, Stored[Conflict | None]]:
+        """The conflicts of a user that any of the appointments is part of, closed ones as well, by id; None for what
+        does not fit the contract (any more).
+        """
         ...
 
     def client_names(self, studio_id: str, client_ids: Sequence[str]) -> dict[str, str]:

@@ -55,6 +55,9 @@ class FirestoreDocuments:
     def _user(self, studio_id: str, user_id: str) -> Any:
         return self._studio(studio_id).collection("users").document(user_id)
 
+    def _appointments(self, studio_id: str) -> Any:
+        return self._studio(studio_id).collection("appointments")
+
     def _at(self, version: Version) -> Any:
         return self._client.write_option(last_update_time=version)
 

@@ -201,6 +201,15 @@ class FirestoreStore(FirestoreAccounts):
         ]
         return {link.event_id: link for link in sorted(found, key=lambda link: link.state == "paired")}
 
+    def links_of_series(self, connection_id: str, series_ids: Sequence[str]) -> dict[str, Link]:
+        links = self._connection(connection_id).collection("links")
+        result: dict[str, Link] = {}
+        for chunk in chunks(series_ids, IN_VALUES):
+            with errors():
+                found = list(links.where(filter=FieldFilter("series_id", "in", chunk)).stream(**self._patience))
+            result |= {one.id: msgspec.convert(plain(one.to_dict()), Link) for one in found}
+        return result
+
     def upcoming_pairs(self, connection_id: str, now: dt.datetime) -> int:
         paired = self._connection(connection_id).collection("links").where(filter=FieldFilter("state", "==", "paired"))
         count = paired.where(filter=FieldFilter("ends_at", ">", now)).count()
@@ -246,13 +255,12 @@ class FirestoreStore(FirestoreAccounts):
         batch = self._client.batch()
         batch.update(connection, as_update(fields), self._at(version))
         for settlement in settlements:
-            if settlement.link is not None:
-                batch.set(
-                    connection.collection("links").document(settlement.link.appointment_id),
-                    as_document(settlement.link),
-                )
+            for link in filter(None, (settlement.link, settlement.tombstone)):
+                batch.set(connection.collection("links").document(link.appointment_id), as_document(link))
             if settlement.studio is not None:
                 self._write_appointment(batch, settlement.studio)
+            if settlement.erase is not None:
+                self._erase_appointment(batch, settlement.erase)
             if settlement.park is not None:
                 item_id, parked = settlement.park
                 batch.set(connection.collection("parked").document(item_id), as_document(parked))
@@ -260,6 +268,8 @@ class FirestoreStore(FirestoreAccounts):
                 batch.delete(connection.collection("parked").document(item_id))
             for question in settlement.inbox:
                 self._write_inbox(batch, question)
+            if settlement.conflict is not None:
+                self._write_conflict(batch, settlement.conflict)
         for chunk in log:
             _write_log(batch, connection, chunk)
         with errors():

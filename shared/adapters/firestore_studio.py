@@ -7,13 +7,14 @@ from typing import Any
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 
-from shared.adapters.firestore_documents import FirestoreDocuments, as_read, as_update, errors
+from shared.adapters.firestore_conflicts import FirestoreConflicts
+from shared.adapters.firestore_documents import IN_VALUES, as_read, as_update, chunks, errors
 from shared.domain import identity
 from shared.domain.inbox import InboxItem, read_item
-from shared.ports import Document, InboxWrite, Stored, StudioWrite
+from shared.ports import Document, InboxWrite, Stored, StudioErasure, StudioWrite
 
 
-class FirestoreStudio(FirestoreDocuments):
+class FirestoreStudio(FirestoreConflicts):
     """The part of the `Store` port that reads the studio's documents, and how a run writes them."""
 
     def settings(self, studio_id: str, user_id: str) -> tuple[Document | None, Document | None]:
@@ -69,6 +70,11 @@ class FirestoreStudio(FirestoreDocuments):
     def appointments_changed(self, studio_id: str, since: dt.datetime) -> dict[str, Stored[Document]]:
         return self._found(self._appointments(studio_id).where(filter=FieldFilter("updated_at", ">=", since)))
 
+    def occurrences(self, studio_id: str, series_ids: Sequence[str]) -> dict[str, Stored[Document]]:
+        appointments = self._appointments(studio_id)
+        chosen = (FieldFilter("series_id", "in", chunk) for chunk in chunks(series_ids, IN_VALUES))
+        return self._found(*(appointments.where(filter=one) for one in chosen))
+
     def client_names(self, studio_id: str, client_ids: Sequence[str]) -> dict[str, str]:
         clients = self._studio(studio_id).collection("clients")
         fields = ["given_name", "family_name"]
@@ -79,13 +85,14 @@ class FirestoreStudio(FirestoreDocuments):
         }
         return {client_id: " ".join(parts) for client_id, parts in names.items() if parts}
 
-    def _appointments(self, studio_id: str) -> Any:
-        return self._studio(studio_id).collection("appointments")
-
     def _found(self, *queries: Any) -> dict[str, Stored[Document]]:
         """What any of the queries finds, by id."""
         with errors():
             return {found.id: as_read(found) for query in queries for found in query.stream(**self._patience)}
+
+    def _erase_appointment(self, batch: Any, erasure: StudioErasure) -> None:
+        reference = self._appointments(erasure.studio_id).document(erasure.appointment_id)
+        batch.delete(reference, self._at(erasure.version))
 
     def _write_appointment(self, batch: Any, write: StudioWrite) -> None:
         reference = self._appointments(write.studio_id).document(write.appointment_id)

@@ -16,7 +16,7 @@ import httplib2
 from googleapiclient import discovery, discovery_cache
 from googleapiclient.errors import BatchError, HttpError
 
-from shared.adapters.google_event import FIELDS, event_body, read_event
+from shared.adapters.google_event import FIELDS, event_body, read_event, rfc3339
 from shared.adapters.google_oauth import GoogleAccounts, token_errors
 from shared.domain.connection import CalendarChoice, Channel, Connection
 from shared.domain.content import UNITS
@@ -33,7 +33,7 @@ from shared.domain.errors import (
     SyncError,
     Unavailable,
 )
-from shared.domain.event import CalendarWrite, Delete, Event, Insert, Patch, Restore
+from shared.domain.event import CalendarWrite, Delete, Event, Insert, Patch, Restore, instance_id
 from shared.domain.reasons import Reason
 from shared.ports import EventPage, Watch
 
@@ -184,6 +184,55 @@ class GoogleCalendar:
         outcomes = self._send([self._request(write) for write in writes])
         return [self._outcome(write, outcome) for write, outcome in zip(writes, outcomes, strict=True)]
 
+    def instances(self, places: Sequence[tuple[str, str]]) -> list[Event]:
+        requests = [
+            self._events.instances(
+                calendarId=self._calendar_id,
+                eventId=series_event,
+                originalStart=rfc3339(slot),
+                showDeleted=True,
+                fields=f"items({FIELDS})",
+            )
+            for series_event, slot in places
+        ]
+        found = []
+        for (series_event, slot), outcome in zip(places, self._send(requests), strict=True):
+            missing = Event(
+                id=instance_id(series_event, slot), series_event=series_event, original_start=slot, missing=True
+            )
+            if isinstance(outcome, HttpError):
+                if not isinstance(error := _error(outcome), Park | Stale):
+                    raise error
+                found.append(missing)
+            else:
+                events = [read_event(resource, self._connection_id) for resource in outcome.get("items", [])]
+                found.append(next((event for event in events if event.original_start == slot), missing))
+        return found
+
+    def exceptions(self, series: Sequence[Event]) -> list[Event]:
+        # All of a series share its iCalUID. Listed like this come the series and what was done to its occurrences, not
+        # the occurrences themselves: of 500, those are mostly a few.
+        return [event for one in series for event in self._alike(one.ical_uid) if event.series_event == one.id]
+
+    def _alike(self, ical_uid: str) -> list[Event]:
+        """Everything with this iCalUID, deleted or not."""
+        request = self._events.list(
+            calendarId=self._calendar_id,
+            iCalUID=ical_uid,
+            showDeleted=True,
+            singleEvents=False,
+            maxResults=PAGE,
+            fields=_LIST_FIELDS,
+        )
+        found: list[Event] = []
+        while request is not None:
+            answer = self._with_access(functools.partial(_execute, request))
+            if isinstance(answer, HttpError):
+                raise _list_error(answer, paging=bool(found))
+            found += [read_event(resource, self._connection_id) for resource in answer.get("items", [])]
+            request = self._events.list_next(request, answer)
+        return found
+
     def watch(self, channel_id: str, token: str) -> Watch | None:
         body = {"id": channel_id, "type": "web_hook", "address": self._push_address, "token": token}
         request = self._events.watch(calendarId=self._calendar_id, body=body, fields="resourceId,expiration")
@@ -259,7 +308,10 @@ class GoogleCalendar:
         return request
 
     def _body(self, write: Insert | Patch, units: Any) -> dict[str, Any]:
-        return event_body(write.content, units, write.seal, self._connection_id, write.appointment_id, write.event_id)
+        body = event_body(write.content, units, write.seal, self._connection_id, write.appointment_id, write.event_id)
+        if isinstance(write, Patch) and write.instance:
+            body.pop("recurrence", None)
+        return body
 
     def _send(self, requests: Sequence[Any]) -> list[Any]:
         """Answers, or the `HttpError`s in their place; a lone request goes by itself, the others in batches."""

@@ -4,10 +4,13 @@ import datetime as dt
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from shared.domain.content import AllDay, Content, Timed, Unit, When
+from shared.domain import zones
+from shared.domain.content import AllDay, Content, Timed, Unit, When, repeated
+from shared.domain.errors import Park
 from shared.domain.event import Event
 from shared.domain.link import Seal, read_seal, write_seal
 from shared.domain.reasons import Reason
+from shared.domain.recurrence import original_of, slot_of
 
 # One private extended property carries all we leave on an event. Private ones belong to one copy of an event: guests
 # do not see it. Google cuts values at 1,024 characters and drops keys of more than 44.
@@ -27,8 +30,11 @@ def read_event(resource: Mapping[str, Any], connection_id: str) -> Event:
     etag = str(resource.get("etag", ""))
     kind = str(resource.get("eventType", "default"))
     if resource.get("status") == "cancelled":
-        # Google guarantees the id and nothing else, though it may say more: a deletion is never more than that.
-        return Event(id=event_id, etag=etag, kind=kind)
+        # Google guarantees the id, and of an occurrence its place, though it may say more: a deletion is never more.
+        series_event = str(resource.get("recurringEventId", ""))
+        return Event(
+            id=event_id, etag=etag, kind=kind, series_event=series_event, original_start=_original_start(resource)
+        )
     private = resource.get("extendedProperties", {}).get("private", {})
     sealed = read_seal(str(private.get(SEAL_PROPERTY, "")), connection_id, event_id)
     content, unfit, detail = _content(resource)
@@ -40,6 +46,7 @@ def read_event(resource: Mapping[str, Any], connection_id: str) -> Event:
         unfit=unfit,
         unfit_detail=detail,
         ical_uid=str(resource.get("iCalUID", event_id)),
+        series_event=str(resource.get("recurringEventId", "")),
         original_start=_original_start(resource),
         updated=_instant(resource["updated"]) if "updated" in resource else None,
         appointment_id=None if sealed is None else sealed[0],
@@ -58,10 +65,13 @@ def _answer(attendees: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _content(resource: Mapping[str, Any]) -> tuple[Content | None, Reason | None, str]:
-    if "recurrence" in resource or "recurringEventId" in resource:
-        return None, Reason.REPEATING, "recurrence" if "recurrence" in resource else "recurringEventId"
     try:
         when = _when(resource["start"], resource["end"])
+        # An occurrence is an entry like a single one: that it belongs to a series is not a part of what it says.
+        if resource.get("recurrence") and "recurringEventId" not in resource:
+            when = _repeated(when, resource)
+    except Park as park:
+        return None, park.reason, park.detail
     except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
         return None, Reason.INVALID, f"start or end: {type(error).__name__}"
     content = Content(
@@ -87,6 +97,12 @@ def _when(start: Mapping[str, Any], end: Mapping[str, Any]) -> When:
     return Timed(_instant(start["dateTime"]), _instant(end["dateTime"]))
 
 
+def _repeated(once: When, resource: Mapping[str, Any]) -> When:
+    """Google sends the zone of a series with its start, and always has one; of whole days it has no meaning."""
+    zone = "" if isinstance(once, AllDay) else zones.known(_text(resource["start"].get("timeZone")))
+    return repeated(once, [_text(line) for line in resource["recurrence"]], zone)
+
+
 def _instant(text: str) -> dt.datetime:
     """Google renders times with the calendar's offset: the instant counts, whatever the offset."""
     value = dt.datetime.fromisoformat(text)
@@ -95,11 +111,17 @@ def _instant(text: str) -> dt.datetime:
     return value.astimezone(dt.UTC)
 
 
+def rfc3339(slot: str) -> str:
+    """A slot as Google wants an original start."""
+    original = original_of(slot)
+    return f"{original:%Y-%m-%dT%H:%M:%SZ}" if isinstance(original, dt.datetime) else original.isoformat()
+
+
 def _original_start(resource: Mapping[str, Any]) -> str:
     """Canonical: UTC for a timed occurrence, the date for an all-day one; empty for what does not repeat."""
     original = resource.get("originalStartTime", {})
     if "dateTime" in original:
-        return f"{_instant(original['dateTime']):%Y%m%dT%H%M%SZ}"
+        return slot_of(_instant(original["dateTime"]))
     return str(original.get("date", "")).replace("-", "")
 
 
@@ -133,16 +155,15 @@ def event_body(
 def _times(when: When) -> dict[str, Any]:
     """Both ends, with the other kind of time removed: an event that becomes all-day must lose its hours.
 
-    Single entries are instants, so no zone is sent: Google shows them in the calendar's own, wherever that is.
+    Single entries are instants, so no zone is sent: Google shows them in the calendar's own, wherever that is. A series
+    of times needs one, for its clock.
     """
-    match when:
-        case Timed():
-            return {
-                name: {"dateTime": f"{value:%Y-%m-%dT%H:%M:%SZ}", "date": None}
-                for name, value in (("start", when.start), ("end", when.end))
-            }
-        case AllDay():
-            return {
-                name: {"date": value.isoformat(), "dateTime": None, "timeZone": None}
-                for name, value in (("start", when.start), ("end", when.end))
-            }
+    body: dict[str, Any] = {"recurrence": when.series().strict(when.recurrence) if when.repeats else None}
+    for name, value in (("start", when.start), ("end", when.end)):
+        match when:
+            case Timed():
+                zone = {"timeZone": when.zone} if when.repeats else {}
+                body[name] = {"dateTime": f"{value:%Y-%m-%dT%H:%M:%SZ}", "date": None, **zone}
+            case AllDay():
+                body[name] = {"date": value.isoformat(), "dateTime": None, "timeZone": None}
+    return body

@@ -11,8 +11,8 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
-from shared.domain import contract
-from shared.domain.content import AllDay, Content, Timed, Unit, digest
+from shared.domain import contract, zones
+from shared.domain.content import AllDay, Content, Timed, Unit, When, digest, repeated
 from shared.domain.errors import Park
 from shared.domain.reasons import Reason
 
@@ -66,22 +66,26 @@ class Appointment(msgspec.Struct, frozen=True, kw_only=True):
         return self.status == "cancelled"
 
     def content(self) -> Content:
-        """What can be agreed with a calendar.
+        """What can be agreed with a calendar; of an occurrence, what it is by itself.
 
         Raises:
-            Park: the times are missing or the wrong way round, or the appointment repeats.
+            Park: the times are missing or the wrong way round, the zone of a series is missing or unknown, or it
+                repeats in a way that cannot be carried over.
         """
-        if self.recurrence or self.series_id:
-            raise Park(Reason.REPEATING, "recurrence" if self.recurrence else "series_id")
+        once = self._all_day() if self.all_day else self._timed()
         return Content(
             title=self.title,
             description=self.description,
             location=self.location,
-            when=self._all_day() if self.all_day else self._timed(),
+            when=self._repeated(once) if self.recurrence and not self.series_id else once,
             status="tentative" if self.status == "tentative" else "confirmed",
             busy=self.busy,
             private=self.private,
         )
+
+    def _repeated(self, once: When) -> When:
+        zone = "" if self.all_day else zones.known(_required("time_zone", self.time_zone))
+        return repeated(once, self.recurrence, zone)
 
     def _timed(self) -> Timed:
         start = _required("start", self.start)
@@ -110,9 +114,16 @@ def _required(name: str, value: _T | None) -> _T:
     return value
 
 
-def read_appointment(data: Mapping[str, Any]) -> Appointment:
-    """A document's fields as an `Appointment`. Raises `Park` for what does not fit the contract."""
-    return contract.read(data, Appointment)
+def read_appointment(data: Mapping[str, Any], default_zone: str = "") -> Appointment:
+    """A document's fields as an `Appointment`, in the given zone where it names none.
+
+    Raises:
+        Park: it does not fit the contract.
+    """
+    found = contract.read(data, Appointment)
+    if found.time_zone is None and default_zone:
+        return msgspec.structs.replace(found, time_zone=default_zone)
+    return found
 
 
 # The fields that the sync reads: a write that changes none of these, nor `user_ids`, concerns nobody here.
@@ -138,12 +149,19 @@ def fields_of(content: Content, units: Iterable[Unit]) -> dict[str, Any]:
     """The document fields that hold the given units; ``None`` means that the field is to be removed."""
     fields: dict[str, Any] = {}
     for unit in units:
-        match content.when if unit == "when" else None:
-            case Timed(start, end):
-                fields |= {"start": start, "end": end, "all_day": False, "start_date": None, "end_date": None}
-            case AllDay(start, end):
-                dates = {"start_date": start.isoformat(), "end_date": end.isoformat()}
-                fields |= {"start": None, "end": None, "all_day": True} | dates
-            case _:
-                fields[unit] = getattr(content, unit)
+        fields |= _times(content.when) if unit == "when" else {unit: getattr(content, unit)}
+    return fields
+
+
+def _times(when: When) -> dict[str, Any]:
+    """The zone is written for series only: a single appointment has no need of one, and may keep its own."""
+    fields: dict[str, Any] = {"recurrence": list(when.recurrence) or None}
+    match when:
+        case Timed(start, end):
+            fields |= {"start": start, "end": end, "all_day": False, "start_date": None, "end_date": None}
+            if when.repeats:
+                fields["time_zone"] = when.zone
+        case AllDay(start, end):
+            dates = {"start_date": start.isoformat(), "end_date": end.isoformat()}
+            fields |= {"start": None, "end": None, "all_day": True} | dates
     return fields

@@ -15,10 +15,10 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
 
     `content` is None for a deleted entry, for one that was asked for by its id and not found (`missing`: that alone
     proves nothing), and for one that cannot be taken over, which then says why in `unfit`. `appointment_id` and `seal`
-    are set where the event carries a seal that was written for it. `original_start` tells the occurrences of one series
-    apart, which share their `ical_uid`. `kind` is the provider's type of event, `organizer` the calendar that it
-    belongs to, `own` whether that is this one; `answer` is what this guest said: ``accepted``, ``tentative``,
-    ``declined``, ``needsAction``, or nothing.
+    are set where the event carries a seal that was written for it. An occurrence of a series has the id of the series
+    in `series_event` and its slot in `original_start`; all of a series share their `ical_uid`. `kind` is the provider's
+    type of event, `organizer` the calendar that it belongs to, `own` whether that is this one; `answer` is what this
+    guest said: ``accepted``, ``tentative``, ``declined``, ``needsAction``, or nothing.
     """
 
     id: str
@@ -27,6 +27,7 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
     unfit: Reason | None = None
     unfit_detail: str = ""
     ical_uid: str = ""
+    series_event: str = ""
     original_start: str = ""
     updated: dt.datetime | None = None
     appointment_id: str | None = None
@@ -43,6 +44,15 @@ class Event(msgspec.Struct, frozen=True, kw_only=True):
         return self.content is None and self.unfit is None and not self.missing
 
 
+def instance_id(series_event: str, slot: str) -> str:
+    """The id that the calendar gives an occurrence of a series.
+
+    Google calls its ids opaque, but has built them like this for years (seen by odoo#66080, nylas/sync-engine#228).
+    Where it does not hold, the write answers that nothing is there.
+    """
+    return f"{series_event}_{slot}"
+
+
 class Insert(msgspec.Struct, frozen=True, kw_only=True):
     """A new event with an id of our choice; refused (`Stale`) if that id was ever used in this calendar."""
 
@@ -53,7 +63,9 @@ class Insert(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Patch(msgspec.Struct, frozen=True, kw_only=True):
-    """The given units of an event, and nothing else; refused (`Stale`) if its etag is another by now."""
+    """The given units of an event and nothing else; refused (`Stale`) if its etag is another by now. An `instance` of a
+    series cannot repeat by itself.
+    """
 
     event_id: str
     appointment_id: str
@@ -61,6 +73,7 @@ class Patch(msgspec.Struct, frozen=True, kw_only=True):
     content: Content
     units: frozenset[Unit]
     seal: Seal
+    instance: bool = False
 
 
 class Delete(msgspec.Struct, frozen=True, kw_only=True):

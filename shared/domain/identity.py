@@ -50,9 +50,29 @@ def imported_appointment(studio_id: str, ical_uid: str, original_start: str = ""
     return "g" + digest("appointment", studio_id, ical_uid, original_start)[:25]
 
 
+def occurrence(series_id: str, slot: str) -> str:
+    """Id of the document of an occurrence that is not as its series has it, whoever writes it. `slot` is its original
+    start: ``20260301T090000Z`` (UTC), or ``20260301`` for whole days.
+    """
+    return f"{series_id}_{slot}"
+
+
+def single(series_id: str, slot: str, event_id: str) -> str:
+    """Id of the single appointment that an occurrence becomes, with its own event, where its series is no more.
+
+    Not the occurrence's: should the series come back, that is the id of what it has at the slot.
+    """
+    return "s" + digest("single", series_id, slot, event_id)[:25]
+
+
 def removal_question(connection_id: str, event_id: str) -> str:
     """Id of the inbox item that asks about an event removed from one of several calendars: once for each event."""
     return "removed-" + digest("removed", connection_id, event_id)[:26]
+
+
+def conflict(user_id: str, one: str, other: str) -> str:
+    """Document id in ``conflicts/``: one for two appointments of a user, in whichever order they are named."""
+    return digest("conflict", user_id, *sorted((one, other)))[:26]
 
 
 def calendar_claim(provider: str, calendar_id: str) -> str:

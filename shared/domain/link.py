@@ -14,7 +14,7 @@ from typing import Literal
 
 import msgspec
 
-from shared.domain.content import HASH_LENGTH, UNITS, Content, Unit, digest, unit_hash
+from shared.domain.content import HASH_LENGTH, UNITS, Content, Unit, When, digest, unit_hash
 
 
 class Seal(msgspec.Struct, frozen=True):
@@ -51,6 +51,11 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
     `theirs`: the event is not ours to change (somebody else's, from the calendar `organizer`, or an out-of-office
     entry). `private_there`: it was made private in the calendar, so its text stays there.
+
+    An occurrence has the appointment id of its series in `series_id`, and its original start in `slot`; `series_event`
+    is the event that its own event is an instance of, and empty where it stands by itself in this calendar. A series
+    keeps the times that it had before they were changed last in `former`, and which side changed them in `former_by`:
+    what is known of its occurrences may be from before that.
     """
 
     appointment_id: str
@@ -69,6 +74,11 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     held: Held | None = None
     asked: str | None = None
     gone_there: bool = False
+    series_id: str = ""
+    slot: str = ""
+    series_event: str = ""
+    former: When | None = None
+    former_by: Literal["studio", "calendar"] | None = None
 
     @property
     def paired(self) -> bool:

@@ -21,7 +21,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     `read_since`: from when on changes in the calendar count. `calendar_populated` and `studio_populated`: when that
     direction was populated last. `populating_calendar` and `populating_studio`: this run does so, as a person asked.
     `active_since`: when this became the user's calendar. `left`: the user syncs with another calendar now, and what is
-    decided on is to go from this one.
+    decided on is to go from this one. `time_zone`: of appointments that do not name theirs.
     """
 
     connection_id: str
@@ -41,6 +41,7 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
     private_details: bool = False
     clash_policy: ClashPolicy = "studio"
     left: bool = False
+    time_zone: str = ""
 
 
 # What a person said: about a held deletion, or about an event removed from one of several calendars.
@@ -63,6 +64,20 @@ class Earlier(msgspec.Struct, frozen=True, kw_only=True):
         return link is None or link.state == "removed" or (link.paired and not link.theirs)
 
 
+class Series(msgspec.Struct, frozen=True, kw_only=True):
+    """The series that an occurrence belongs to, as it was left by this run: first the series, then its occurrences.
+
+    `appointment` is the studio's document of the series; None where there is none, or it does not fit the contract
+    (`misfit`). `regular` is this occurrence as the document of the series has it; None where it has no such occurrence.
+    `link` is the pair of the series in this calendar, or what is left of it.
+    """
+
+    appointment: Appointment | None = None
+    misfit: Park | None = None
+    regular: Appointment | None = None
+    link: Link | None = None
+
+
 class Item(msgspec.Struct, frozen=True, kw_only=True):
     """Everything known about one pair, or about what may become one.
 
@@ -72,6 +87,9 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     so what is found there is taken as it is. `verdict` is a person's word on a deletion. `earlier`: what calendars
     that the user had before know of it. `withdrawn`: the event was a guest's copy, and went with the host's own entry,
     which we took out. `beyond_restoring`: the calendar would not give the deleted event back.
+
+    An occurrence has `series_id` (the appointment id of its series) and `slot` (its original start); it is decided on
+    when its `series` is known.
     """
 
     appointment_id: str
@@ -86,6 +104,24 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     earlier: tuple[Earlier, ...] = ()
     withdrawn: bool = False
     beyond_restoring: bool = False
+    series_id: str = ""
+    slot: str = ""
+    series: Series | None = None
+
+    @property
+    def repeats(self) -> bool:
+        """Whether it is a series, on either side, now or when last agreed."""
+        link, event = self.link, self.event
+        known = [None if event is None else event.content]
+        known += [] if link is None else [link.studio, link.calendar]
+        here = self.appointment is not None and bool(self.appointment.recurrence) and not self.appointment.series_id
+        return here or any(content is not None and content.when.repeats for content in known)
+
+    @property
+    def led(self) -> bool:
+        """Whether it is an instance of a series that is in this calendar: it is in scope with that."""
+        tied = None if self.series is None else self.series.link
+        return tied is not None and tied.paired and self.link is not None and self.link.series_event == tied.event_id
 
     @property
     def elsewhere(self) -> bool:
@@ -121,7 +157,15 @@ class CancelAppointment(msgspec.Struct, frozen=True):
     """``status = cancelled``; refused (`Stale`) if the document has changed since it was read."""
 
 
-StudioWrite = CreateAppointment | UpdateAppointment | CancelAppointment
+class LetGo(msgspec.Struct, frozen=True):
+    """An occurrence becomes a single appointment, with an id of its own; refused (`Stale`) if the document has changed
+    since it was read, or there is one of that id.
+    """
+
+    appointment_id: str
+
+
+StudioWrite = CreateAppointment | UpdateAppointment | CancelAppointment | LetGo
 
 
 class Operation(msgspec.Struct, frozen=True, kw_only=True):
@@ -131,7 +175,7 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     provider's answer takes that place. None leaves the link as it is. `more`: this is only the first step, the item
     is to be decided on again when it is stored. `doubt`: nothing can be decided before it is verified whether the event
     is there. `hidden`: the event's text is not for the studio, nor for anything that is stored. `nowhere`: it is
-    wanted in no calendar of this user.
+    wanted in no calendar of this user. `tombstone`: of the item's own link, where `link` is another appointment's.
     """
 
     item: Item
@@ -139,12 +183,18 @@ class Operation(msgspec.Struct, frozen=True, kw_only=True):
     calendar: CalendarWrite | None = None
     studio: StudioWrite | None = None
     link: Link | None = None
+    tombstone: Link | None = None
     lost: tuple[Lost, ...] = ()
     parked: Park | None = None
     more: bool = False
     doubt: bool = False
     hidden: bool = False
     nowhere: bool = False
+
+    @property
+    def ends_series(self) -> bool:
+        """Whether it takes a series out of the calendar: what was done to its occurrences is to be saved first."""
+        return isinstance(self.calendar, Delete) and self.item.repeats
 
     @property
     def tells(self) -> bool:

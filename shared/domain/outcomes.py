@@ -33,7 +33,7 @@ def enter_calendar(item: Item, here: Content, rules: Rules) -> Operation:
     asked = item.question
     if asked is not None and not _edited_here(asked, here, rules):
         return _removed_before(item, here, rules)
-    if out := keeps_out_of_calendar(item, here, rules):
+    if not item.led and (out := keeps_out_of_calendar(item, here, rules)):
         return Operation(item=item, reason=out)
     return enter_again(item, here, rules, Reason.CREATED_IN_STUDIO)
 
@@ -70,9 +70,19 @@ def enter_again(item: Item, here: Content, rules: Rules, reason: Reason) -> Oper
         calendar=here,
         seal=seal.name,
         ends_at=here.when.ends_at,
+        series_id=item.series_id,
+        slot=item.slot,
     )
     insert = Insert(event_id=event_id, appointment_id=item.appointment_id, content=here, seal=seal)
     return Operation(item=item, reason=reason, calendar=insert, link=link)
+
+
+def enter_with_edits(item: Item, here: Content, there: Seen, base: Link, rules: Rules) -> Operation:
+    """Entered as another event, with what a person edited in the one that it takes the place of."""
+    merged = _merged(item, here, there, _base(base, there), rules)
+    operation = enter_again(item, merged.calendar, rules, Reason.STUDIO_EDIT_BEATS_DELETION)
+    studio = UpdateAppointment(content=merged.studio, units=merged.to_studio) if merged.to_studio else None
+    return msgspec.structs.replace(operation, studio=studio, lost=merged.lost)
 
 
 def next_generation(item: Item) -> int:
@@ -102,7 +112,9 @@ def pair(item: Item, here: Content, there: Seen, rules: Rules) -> Operation:
     if item.link is not None and item.link.event_id == there.event.id:
         return agree(item, item.link, here, there, rules)  # Taken apart once, and back on both sides.
     ours = there.event.seal is not None
-    in_scope = keeps_out_of_calendar(item, here, rules) is None or keeps_out_of_studio(there.event, rules) is None
+    in_scope = (
+        item.led or keeps_out_of_calendar(item, here, rules) is None or keeps_out_of_studio(there.event, rules) is None
+    )
     if not ours and not in_scope:
         return Operation(item=item, reason=keeps_out_of_calendar(item, here, rules) or Reason.AGREED)
     merged = _merged(item, here, there, Base(pending=there.event.seal), rules)
@@ -208,9 +220,13 @@ def _settle(
             content=merged.calendar,
             units=merged.to_calendar,
             seal=seal,
+            instance=bool(event.series_event),
         )
     studio = UpdateAppointment(content=merged.studio, units=merged.to_studio) if merged.to_studio else None
     link = _link(item, there, _agreed_here(item, merged, there), merged.calendar, seal_name, generation)
+    # A run that died may have sent it already: its seal says so.
+    sent = event.seal is not None and event.seal.name != known_seal and "when" in event.seal.sent
+    link = _reshaped(link, item.link, by="studio" if sent or "when" in merged.to_calendar else "calendar")
     if calendar is None and studio is None and link == item.link:
         return Operation(item=item, reason=Reason.ANOTHERS if there.theirs else Reason.AGREED)
     return Operation(item=item, reason=reason, calendar=calendar, studio=studio, link=link, lost=merged.lost)
@@ -380,7 +396,21 @@ def _link(
         organizer=there.event.organizer if there.theirs else "",
         private_there=there.private_there,
         held=held,
+        series_id=item.series_id,
+        slot=item.slot,
+        series_event=there.event.series_event,
+        former=None if before is None else before.former,
+        former_by=None if before is None else before.former_by,
     )
+
+
+def _reshaped(link: Link, before: Link | None, by: Side) -> Link:
+    """The pair of a series with its former times, where these have been changed."""
+    if before is None or before.studio is None or link.studio is None or not before.studio.when.repeats:
+        return link
+    if before.studio.when.shown() == link.studio.when.shown():
+        return link
+    return msgspec.structs.replace(link, former=before.studio.when, former_by=by)
 
 
 def _agreed_here(item: Item, merged: Merged, there: Seen) -> Content:

@@ -42,14 +42,14 @@ def _match(
     alike: Callable[[str, Content, Content], bool],
 ) -> None:
     taken = set(pairs.values())
-    at_time: dict[object, list[str]] = defaultdict(list)
+    at_time: dict[str, list[str]] = defaultdict(list)
     for appointment_id in sorted(appointments):
         if appointment_id not in taken:
-            at_time[appointments[appointment_id].when].append(appointment_id)
+            at_time[appointments[appointment_id].when.shown()].append(appointment_id)
     for event_id in sorted(events):
         if event_id in pairs:
             continue
-        candidates = at_time.get(events[event_id].when, [])
+        candidates = at_time.get(events[event_id].when.shown(), [])
         for appointment_id in candidates:
             if alike(appointment_id, appointments[appointment_id], events[event_id]):
                 pairs[event_id] = appointment_id

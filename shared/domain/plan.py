@@ -39,6 +39,7 @@ from shared.domain import outcomes
 from shared.domain.content import Content
 from shared.domain.errors import Park
 from shared.domain.link import Link
+from shared.domain.occurrence import entered_alone, is_mine, placed
 from shared.domain.operation import Item, Operation, Rules
 from shared.domain.reasons import Reason
 from shared.domain.visibility import Seen, as_agreed, seen
@@ -49,16 +50,24 @@ LONGEST_ID = 800
 
 def decide(item: Item, rules: Rules) -> Operation:
     """The operation for one item. Never raises for what an item holds: what cannot sync is parked."""
-    if item.event is not None and item.event.missing and not item.beyond_restoring:
-        return Operation(item=item, reason=Reason.NOT_FOUND, doubt=True)
     try:
+        # Then what its series makes of it is still to come: it may become a single appointment.
+        alone = item.series is not None and entered_alone(item)
+        if item.series is not None:
+            entry = placed(item, rules)
+            if isinstance(entry, Operation):
+                return msgspec.structs.replace(entry, hidden=entry.hidden or _hides(entry.item, rules))
+            item = entry
+        if item.event is not None and item.event.missing and not item.beyond_restoring:
+            return Operation(item=item, reason=Reason.NOT_FOUND, doubt=True)
         if item.event is not None and item.event.unfit is not None:
             return outcomes.unfit(item, item.event, item.event.unfit, rules)
         here, there = _in_studio(item, rules), _in_calendar(item, rules)
         operation = _decided(item, here, there, rules)
     except Park as park:
         return Operation(item=item, reason=park.reason, parked=park)
-    return msgspec.structs.replace(operation, hidden=there is not None and there.hidden)
+    more = operation.more or (alone and operation.link is not None)
+    return msgspec.structs.replace(operation, hidden=there is not None and there.hidden, more=more)
 
 
 def _decided(  # noqa: C901 - the table, one line a case: any split of it would hide a part
@@ -103,12 +112,17 @@ def _in_studio(item: Item, rules: Rules) -> Content | None:
     return item.appointment.content()
 
 
+def _hides(item: Item, rules: Rules) -> bool:
+    """Whether the event's text is not for the studio, nor for its log."""
+    link = item.link
+    if item.event is not None and item.event.content is not None:
+        return seen(item.event, item, rules).hidden
+    return link is not None and link.private_there and not rules.private_details
+
+
 def is_here(item: Item, rules: Rules) -> bool:
     """Whether the appointment exists, is not cancelled, this user is assigned, and syncs with this calendar."""
-    appointment = item.appointment
-    if appointment is None or rules.left:
-        return False
-    return not appointment.cancelled and rules.user_id in appointment.user_ids
+    return is_mine(item.appointment, rules)
 
 
 def _in_calendar(item: Item, rules: Rules) -> Seen | None:

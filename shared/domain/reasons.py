@@ -41,6 +41,7 @@ class Reason(enum.StrEnum):
     IN_EARLIER_CALENDAR = "in_earlier_calendar"
     NOT_ASSIGNED = "not_assigned"
     OTHER_ENTRY = "other_entry"
+    WITH_SERIES = "with_series"
     GONE_ON_BOTH = "gone_on_both"
     ENDED_BEFORE_WINDOW = "ended_before_window"
     UNCHANGED_SINCE_CONNECTED = "unchanged_since_connected"
@@ -50,7 +51,7 @@ class Reason(enum.StrEnum):
     WAITING = "waiting"
     # Parked
     INVALID = "invalid"
-    REPEATING = "repeating"
+    UNSUPPORTED_RULE = "unsupported_rule"
     REFUSED_BY_PROVIDER = "refused_by_provider"
     UNEXPECTED = "unexpected"
     # Why a connection does not sync
@@ -126,6 +127,10 @@ _TEXT = {
     ),
     Reason.NOT_ASSIGNED: "This user is not assigned to it: assign the user, and it is entered.",
     Reason.OTHER_ENTRY: "Another entry of this calendar stands for the same appointment: edit that one.",
+    Reason.WITH_SERIES: (
+        "It goes with its series, which is not in this calendar, or has no occurrence then (any more): ask about the "
+        "series. What is to take place all the same is booked as an appointment of its own."
+    ),
     Reason.GONE_ON_BOTH: "Gone on both sides.",
     Reason.ENDED_BEFORE_WINDOW: "It ended before the time that is synced. Populate again to take in older entries.",
     Reason.UNCHANGED_SINCE_CONNECTED: (
@@ -135,7 +140,10 @@ _TEXT = {
     Reason.NO_SUCH_ENTRY: "The calendar has no such entry (any more): look up its id, and whose calendar it is in.",
     Reason.WAITING: "The next run carries it over: nothing needs to be done.",
     Reason.INVALID: "A field or setting holds something that cannot be synced: correct it, and it goes on.",
-    Reason.REPEATING: "Repeating entries do not sync yet. Enter single ones until then.",
+    Reason.UNSUPPORTED_RULE: (
+        "It repeats in a way that the calendar or this sync cannot express. Change how it repeats, and it goes on; "
+        "everything else syncs meanwhile."
+    ),
     Reason.REFUSED_BY_PROVIDER: "The calendar refused it: change it, and it is tried again.",
     Reason.UNEXPECTED: (
         "Something unexpected went wrong with this entry. Change it, and it is tried again; if that does not help, "

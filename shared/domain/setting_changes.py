@@ -147,7 +147,11 @@ TABLE: tuple[Row, ...] = (
         document="studio",
         setting="time_zone",
         change="changed",
-        events="Nothing moves: an appointment is a moment, whatever the clock on the wall says.",
+        events=(
+            "An appointment is a moment: it stays where it is. A series that names no zone of its own goes by the "
+            "new zone's clock when a run looks at it next: its first occurrence stays, later ones may move by an hour "
+            "or more."
+        ),
     ),
     _off("studio", "sync.enabled", "turned off", Reason.STUDIO_OFF),
     _on("studio", "sync.enabled", "turned on"),

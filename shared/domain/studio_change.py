@@ -11,9 +11,14 @@ from shared.domain.appointment import OWNED, owned_hash
 
 
 class StudioChange(msgspec.Struct, frozen=True, kw_only=True):
-    """`user_ids`: those that the appointment had or has. `written_by`: the connection whose run wrote it, if one."""
+    """`user_ids`: those that the appointment had or has. `repeats`: it is or was a series. `series_id`: of an
+    occurrence; it concerns those of its series, too, also where it is not theirs any more. `written_by`: the connection
+    whose run wrote it, if one.
+    """
 
     user_ids: frozenset[str] = frozenset()
+    repeats: bool = False
+    series_id: str | None = None
     written_by: str | None = None
 
 
@@ -25,7 +30,18 @@ def appointment_change(before: Mapping[str, Any] | None, after: Mapping[str, Any
     old, new = before or {}, after or {}
     if all(old.get(field) == new.get(field) for field in OWNED):
         return StudioChange()
-    return StudioChange(user_ids=frozenset(assigned(old) | assigned(new)), written_by=_written_by(old, new))
+    user_ids = frozenset(assigned(old) | assigned(new))
+    return StudioChange(
+        user_ids=user_ids,
+        repeats=bool(old.get("recurrence") or new.get("recurrence")),
+        series_id=_series_of(old, new),
+        written_by=_written_by(old, new),
+    )
+
+
+def _series_of(*versions: Mapping[str, Any]) -> str | None:
+    """The series of an occurrence."""
+    return next((str(one["series_id"]) for one in versions if identity.usable(one.get("series_id"))), None)
 
 
 def assigned(document: Mapping[str, Any]) -> set[str]:

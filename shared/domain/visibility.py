@@ -51,7 +51,14 @@ def seen(event: Event, item: Item, rules: Rules) -> Seen:
 def as_agreed(link: Link, rules: Rules) -> Seen:
     """The event of a pair, where the calendar was not asked: as it was last seen."""
     assert link.calendar is not None  # noqa: S101 - a pair has both columns
-    event = Event(id=link.event_id, etag=link.etag, content=link.calendar, organizer=link.organizer)
+    event = Event(
+        id=link.event_id,
+        etag=link.etag,
+        content=link.calendar,
+        organizer=link.organizer,
+        series_event=link.series_event,
+        original_start=link.slot,
+    )
     return _shown(event, link.calendar, rules, theirs=link.theirs, private_there=link.private_there)
 
 
@@ -85,5 +92,8 @@ def _came_from_calendar(event: Event, item: Item, rules: Rules) -> bool:
     """Whether the studio has its text from this event, as far as can be told: an erased document tells nothing."""
     if item.appointment is not None:
         origin = item.appointment.origin
-        return origin is not None and origin.event_id == event.id
-    return identity.generation_of(event.id, rules.connection_id, item.appointment_id) is None
+        return origin is not None and origin.event_id in {event.id, event.series_event}
+    event_id, appointment_id = (
+        (event.series_event, item.series_id) if item.series_id else (event.id, item.appointment_id)
+    )
+    return identity.generation_of(event_id, rules.connection_id, appointment_id) is None

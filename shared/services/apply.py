@@ -17,6 +17,7 @@ from shared.domain.errors import Park, RateLimited, Retry, Stale, SyncError, Una
 from shared.domain.event import Event, Insert, Restore
 from shared.domain.operation import (
     Item,
+    LetGo,
     Operation,
     Rules,
     before_writing,
@@ -24,7 +25,8 @@ from shared.domain.operation import (
 from shared.domain.plan import decide
 from shared.domain.reasons import Reason
 from shared.ports import Calendar, Settlement
-from shared.services.gather import ASKED_ENOUGH, Documents, Notes, item, notes
+from shared.services.conflicts import may_block_other_times
+from shared.services.gather import ASKED_ENOUGH, Documents, Notes, item, known_series, notes
 from shared.services.guarding import Guard
 from shared.services.run import Run, Step, Unstored
 from shared.services.run_log import log_entry
@@ -72,6 +74,8 @@ class Applier:
     the provider asked to slow down, and whether anything is in `doubt` that only a full listing can tell. `notes` is
     what the outbox says of the items; `on_stored` is told how many items each step stored; `take_out` takes what is
     here now, or wanted nowhere, out of the calendars that the user had before. `edited`: the appointments it wrote.
+    `touched`: those that it decided on, and that may block other times now; in a `routine` (a listing that nothing
+    asked for) only those with any news.
     """
 
     def __init__(self, run: Run, calendar: Calendar, rules: Rules) -> None:
@@ -86,6 +90,8 @@ class Applier:
         self.on_stored: Callable[[int], None] = lambda _: None
         self.take_out: Callable[[Sequence[Operation]], Moved] = lambda _: Moved()
         self.edited: set[str] = set()
+        self.touched: set[str] = set()
+        self.routine = False
         self.unfinished: list[Unfinished] = []
         self.slow_down: Retry | None = None
 
@@ -102,6 +108,11 @@ class Applier:
                 operations.append(decide(one, self.rules))
             except Exception as error:  # noqa: BLE001 - one bad item must not stop the others; it is logged and kept
                 self._unforeseen(one, error, operations)
+        self.touched |= {
+            one.item.appointment_id
+            for one in operations
+            if (one.tells or not self.routine) and (self.run.resumes or may_block_other_times(one, self.rules))
+        }
         return operations
 
     def apply(self, operations: Sequence[Operation], documents: Documents) -> bool:
@@ -235,6 +246,7 @@ class Applier:
         self._settle([Step(settlement_of(op, None, documents, self.rules, self.run, self.parked)) for op in too_large])
         done_with = [op for place, op in enumerate(stored) if place not in unstored.stale | unstored.refused]
         self.edited |= {op.item.appointment_id for op in done_with if op.studio is not None}
+        self.touched |= {op.studio.appointment_id for op in done_with if isinstance(op.studio, LetGo)}
         again = [op for place, op in enumerate(stored) if op.more or place in unstored.stale]
         again += self._moved([op for op in done_with if op.moves])
         self._decide_afresh([op for op in again if op.parked is None], rounds)
@@ -278,18 +290,25 @@ class Applier:
         ids = [operation.item.appointment_id for operation in operations]
         links = store.links(run.connection_id, ids)
         documents = store.appointments(run.connection.studio_id, ids)
-        event_ids = {operation.item.appointment_id: _event_id(operation, links) for operation in operations}
+        event_ids: dict[str, str | None] = {
+            operation.item.appointment_id: _event_id(operation, links) for operation in operations
+        }
         asked = [event_id for event_id in event_ids.values() if event_id is not None]
         found = self.calendar.get(asked) if asked else []
+        found = self._by_their_slots(operations, event_ids, found)
         events = {event.id: self.notes.of(event, two_way=self.rules.two_way) for event in found}
         operations = self._without_unproven(operations, {event.id for event in found if event.missing})
+        series_ids = sorted({op.item.series_id for op in operations if op.item.series_id})
+        known_here = known_series(store, run.connection.studio_id, run.connection_id, series_ids)
         items = []
         burnt = 0
+        taken = self._taken(operations)
         for operation in operations:
             appointment_id = operation.item.appointment_id
             event = events.get(event_ids[appointment_id] or "")
             generation = operation.item.next_generation
-            if isinstance(operation.calendar, Insert) and event is not None and (event.deleted or event.missing):
+            used_up = event is not None and (event.deleted or event.missing or event.id in taken)
+            if isinstance(operation.calendar, Insert) and used_up:
                 # Its id is burnt: never usable again in this calendar, also when the calendar has forgotten the deleted
                 # event. What was known of the pair still holds.
                 event, generation = operation.item.event, _generation(operation) + 1
@@ -302,6 +321,9 @@ class Applier:
                 event,
                 operation.item.changed_at,
                 generation,
+                zone=self.rules.time_zone,
+                place=(operation.item.series_id, operation.item.slot) if operation.item.series_id else None,
+                known=known_here,
             )
             known = operation.item
             unrestored = isinstance(operation.calendar, Restore) and (
@@ -325,6 +347,35 @@ class Applier:
         outward = [operation for operation in afresh if operation.calendar is not None]
         for chunk in _chunks(outward, WRITES_PER_REQUEST):
             self._write(chunk, documents, rounds - 1)
+
+    def _taken(self, operations: Sequence[Operation]) -> set[str]:
+        """Ids of events that an occurrence was to be entered as, and that left it with an appointment of their own when
+        it was let go by its series once.
+        """
+        ids = {op.calendar.event_id: op.item for op in operations if isinstance(op.calendar, Insert) and op.item.slot}
+        found = self.run.ports.store.links_of_events(self.run.connection_id, sorted(ids)) if ids else {}
+        return {one for one, link in found.items() if link.appointment_id != ids[one].appointment_id}
+
+    def _by_their_slots(
+        self, operations: Sequence[Operation], event_ids: dict[str, str | None], found: Sequence[Event]
+    ) -> list[Event]:
+        """The events, where those that are not found under the id that an instance usually has are asked for by their
+        slots: how the calendar makes up the ids of instances is its own affair. `event_ids` is brought up to date.
+        """
+        missing = {event.id for event in found if event.missing}
+        ties = {
+            one.appointment_id: link
+            for one in (operation.item for operation in operations)
+            if (link := None if one.series is None else one.series.link) is not None and link.paired
+            if event_ids[one.appointment_id] in missing
+        }
+        if not ties:
+            return list(found)
+        slots = {operation.item.appointment_id: operation.item.slot for operation in operations}
+        there = self.calendar.instances([(link.event_id, slots[one]) for one, link in ties.items()])
+        dropped = {event_ids[one] for one in ties}
+        event_ids |= {one: event.id for one, event in zip(ties, there, strict=True)}
+        return [event for event in found if event.id not in dropped] + there
 
     def _without_unproven(self, operations: Sequence[Operation], missing: Collection[str]) -> list[Operation]:
         """Leave what may be back: only a listing that did not have it, and a 404, say that the event is gone.

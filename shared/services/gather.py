@@ -15,9 +15,10 @@ from shared.domain.errors import Park
 from shared.domain.event import Event
 from shared.domain.inbox import PUT_BACK, TAKE_OFF
 from shared.domain.link import Link, succeeded
-from shared.domain.operation import Earlier, Item, Verdict
+from shared.domain.occurrence import read_occurrence, slot_in
+from shared.domain.operation import Earlier, Item, Series, Verdict
 from shared.domain.pairing import pair
-from shared.ports import Document, Store, Stored
+from shared.ports import Calendar, Document, Store, Stored
 
 Documents = Mapping[str, Stored[Document]]
 
@@ -83,10 +84,19 @@ def notes(entries: Iterable[OutboxEntry]) -> Notes:
 
 
 class Gathered(msgspec.Struct, frozen=True):
-    """Items to decide on, and the appointment documents that they were read from (for conditional writes)."""
+    """Items to decide on, and the appointment documents that they were read from (for conditional writes).
+
+    `occurrences` are those that belong to a series, and `instances` the events that do: what they are is told by their
+    series, when that has been settled (`occurrences.py`). `listed`: the calendar is listed in full, so all of its
+    instances are met; `unread`: it was not read before, so what stands there is taken as it is.
+    """
 
     items: tuple[Item, ...]
     documents: Documents
+    occurrences: tuple[Item, ...] = ()
+    instances: tuple[Event, ...] = ()
+    listed: bool = False
+    unread: bool = False
 
 
 def gather(
@@ -96,15 +106,18 @@ def gather(
     entries: Sequence[Stored[OutboxEntry]],
     events: Sequence[Event],
     also: Documents,
+    zone: str = "",
 ) -> Gathered:
     """Items for what the outbox names, for what came from the calendar, and for the documents in `also`; one item
-    where all mean the same pair.
+    where all mean the same pair. With an occurrence comes its series, where nothing ties that to the calendar yet: it
+    has changed with its occurrence. `zone`: of appointments that do not name theirs.
     """
     studio_id = connection.studio_id
     known = notes(entry.value for entry in entries)
     by_event = store.links_of_events(connection_id, [event.id for event in events]) if events else {}
     colleagues = colleagues_pairs(store, studio_id, [e for e in events if e.id not in by_event])
-    event_of = events_by_appointment(events, by_event, {**colleagues, **known.pairs}, studio_id)
+    singles = [event for event in events if not event.series_event]
+    event_of = events_by_appointment(singles, by_event, {**colleagues, **known.pairs}, studio_id)
     links = {link.appointment_id: link for link in by_event.values()}
     named = [entry.value.appointment_id for entry in entries if entry.value.appointment_id is not None]
     wanted = list(dict.fromkeys([*named, *event_of, *also]))
@@ -112,6 +125,13 @@ def gather(
         links |= store.links(connection_id, unknown)
     unread = [appointment_id for appointment_id in wanted if appointment_id not in also]
     documents = {**also, **(store.appointments(studio_id, unread) if unread else {})}
+    changed_at = dict(known.changed_at)
+    if led := _series_of(documents, wanted):
+        links |= store.links(connection_id, sorted(led.keys() - links.keys()))
+        led = {one: by for one, by in led.items() if one not in links}
+        changed_at |= {one: at for one, by in led.items() if (at := _latest(by, changed_at, documents)) is not None}
+        wanted += [one for one in led if one not in wanted]
+        documents |= store.appointments(studio_id, [one for one in led if one not in documents])
     items = [
         item(
             connection_id,
@@ -119,11 +139,64 @@ def gather(
             documents.get(appointment_id),
             links.get(appointment_id),
             event_of.get(appointment_id),
-            known.changed_at.get(appointment_id),
+            changed_at.get(appointment_id),
+            zone=zone,
         )
         for appointment_id in wanted
     ]
-    return Gathered(tuple(with_notes(store, connection, items, known)), documents)
+    whole = with_notes(store, connection, items, known)
+    return Gathered(
+        tuple(one for one in whole if not one.series_id),
+        documents,
+        occurrences=tuple(one for one in whole if one.series_id),
+        instances=tuple(event for event in events if event.series_event),
+    )
+
+
+def _series_of(documents: Documents, appointment_ids: Iterable[str]) -> dict[str, list[str]]:
+    """The series (appointment id) of those documents that are occurrences, each with its occurrences."""
+    result: dict[str, list[str]] = {}
+    for appointment_id in appointment_ids:
+        document = documents.get(appointment_id)
+        try:
+            place = None if document is None else slot_in(document.value, appointment_id)
+        except Park:
+            continue  # It is parked, with its reason, when its own turn comes.
+        if place is not None and identity.usable(place[0]):
+            result.setdefault(place[0], []).append(appointment_id)
+    return result
+
+
+def _latest(
+    appointment_ids: Iterable[str], changed_at: Mapping[str, dt.datetime], documents: Documents
+) -> dt.datetime | None:
+    """When the last of these was changed in the studio, as far as anything tells."""
+    told = [changed_at.get(one) or documents[one].value.get("updated_at") for one in appointment_ids]
+    return max((at for at in told if isinstance(at, dt.datetime)), default=None)
+
+
+def with_their_series(store: Store, calendar: Calendar, connection_id: str, events: Sequence[Event]) -> Sequence[Event]:
+    """The events, and the series of those occurrences whose series nothing ties to this calendar yet.
+
+    A listing may give a cancelled occurrence long before its series, and a change tells of the occurrence alone.
+    """
+    led: dict[str, list[Event]] = {}
+    for event in events:
+        if event.series_event:
+            led.setdefault(event.series_event, []).append(event)
+    unknown = led.keys() - {event.id for event in events}
+    if not unknown:
+        return events
+    unknown -= store.links_of_events(connection_id, sorted(unknown)).keys()
+    found = calendar.get(sorted(unknown)) if unknown else []
+    series = [_changed_with(event, led[event.id]) for event in found if not (event.deleted or event.missing)]
+    return [*events, *series]
+
+
+def _changed_with(series: Event, occurrences: Iterable[Event]) -> Event:
+    """A series has changed with its occurrences; that one was cancelled says nothing of the rest."""
+    changed = [one.updated for one in (series, *occurrences) if one.updated is not None and not one.deleted]
+    return msgspec.structs.replace(series, updated=max(changed, default=None))
 
 
 def with_notes(store: Store, connection: Connection, items: Sequence[Item], known: Notes) -> list[Item]:
@@ -240,19 +313,35 @@ def item(
     event: Event | None,
     changed_at: dt.datetime | None = None,
     next_generation: int = 0,
+    *,
+    zone: str = "",
+    place: tuple[str, str] | None = None,
+    known: "Mapping[str, Known] | None" = None,
 ) -> Item:
     """An item from what was read; a document that does not fit the contract becomes its `misfit`.
 
-    Where no trigger told when the studio changed it, the document's own ``updated_at`` does.
+    Where no trigger told when the studio changed it, the document's own ``updated_at`` does. An occurrence, told by its
+    document, its link or its `place` (series and slot), is read when its series is `known`.
     """
     appointment: Appointment | None = None
     misfit: Park | None = None
-    if document is not None:
-        try:
-            appointment = read_appointment(document.value)
-        except Park as park:
-            misfit = park
-    if event is not None and link is not None and link.paired and event.id != link.event_id:
+    series: Known | None = None
+    try:
+        if document is not None:
+            place = slot_in(document.value, appointment_id)
+        elif place is None and link is not None and link.series_id:
+            place = link.series_id, link.slot
+        if place is not None and known is not None:
+            series = known.get(place[0], Known())
+        if document is not None and place is None:
+            appointment = read_appointment(document.value, zone)
+        elif document is not None and place is not None and series is not None:
+            whole = None if series.document is None else series.document.value
+            appointment = read_occurrence(document.value, whole, *place, zone)
+    except Park as park:
+        misfit = park
+    instead = link is not None and bool(link.series_event)  # Its slot names the event, whatever id that has.
+    if event is not None and link is not None and link.paired and event.id != link.event_id and not instead:
         # Entered in place of a deleted one, by a run that died; or another claim to the same: the pair stands.
         generation = identity.generation_of(event.id, connection_id, appointment_id)
         succeeds = not event.deleted and generation is not None and generation > link.generation
@@ -267,7 +356,39 @@ def item(
         event=event,
         changed_at=changed_at,
         next_generation=next_generation,
+        series_id="" if place is None else place[0],
+        slot="" if place is None else place[1],
+        series=None if series is None or place is None else series.for_slot(place[1], zone),
     )
+
+
+def known_series(store: Store, studio_id: str, connection_id: str, series_ids: Sequence[str]) -> "dict[str, Known]":
+    """Series by their appointment ids, as they are now."""
+    if not series_ids:
+        return {}
+    documents = store.appointments(studio_id, series_ids)
+    links = store.links(connection_id, series_ids)
+    return {one: Known(document=documents.get(one), link=links.get(one)) for one in series_ids}
+
+
+class Known(msgspec.Struct, frozen=True, kw_only=True):
+    """A series as a run knows it when it comes to its occurrences: the studio's document, and what ties it here."""
+
+    document: Stored[Document] | None = None
+    link: Link | None = None
+    misfit: Park | None = None
+
+    def for_slot(self, slot: str, zone: str) -> Series:
+        if self.document is None or self.misfit is not None:
+            return Series(misfit=self.misfit, link=self.link)
+        whole, series_id = self.document.value, self.document.id
+        try:
+            appointment = read_appointment(whole, zone)
+            has = not appointment.cancelled and appointment.content().when.has(slot)
+            regular = read_occurrence(None, whole, series_id, slot, zone) if has else None
+        except Park as misfit:
+            return Series(misfit=misfit, link=self.link)
+        return Series(appointment=appointment, regular=regular, link=self.link)
 
 
 def matched(
@@ -275,7 +396,7 @@ def matched(
 ) -> dict[str, str]:
     """Event id to appointment id for entries that stand on both sides, unpaired so far."""
     there = {event.id: event.content for event in events if event.content is not None}
-    times = {content.when for content in there.values()}
+    times = {content.when.shown() for content in there.values()}
     here: dict[str, Content] = {}
     clients: dict[str, str] = {}
     for appointment_id, appointment in appointments.items():
@@ -283,7 +404,7 @@ def matched(
             content = appointment.content()
         except Park:
             continue  # It is parked, with its reason, when its own turn comes.
-        if content.when in times:
+        if content.when.shown() in times:
             here[appointment_id] = content
             if identity.usable(appointment.client_id) and appointment.client_id is not None:
                 clients[appointment_id] = appointment.client_id

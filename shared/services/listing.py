@@ -19,10 +19,19 @@ from shared.domain.connection import OutboxEntry, Populate
 from shared.domain.errors import CursorExpired, Park, Unavailable
 from shared.domain.event import Event
 from shared.domain.link import Link
-from shared.domain.operation import Item
+from shared.domain.operation import Item, Operation
 from shared.ports import Calendar, Document, EventPage, Stored
 from shared.services.apply import Applier
-from shared.services.gather import colleagues_pairs, events_by_appointment, item, matched, with_notes
+from shared.services.gather import (
+    Gathered,
+    colleagues_pairs,
+    events_by_appointment,
+    item,
+    matched,
+    with_notes,
+    with_their_series,
+)
+from shared.services.occurrences import carry_out
 from shared.services.run import Run
 
 Documents = Mapping[str, Stored[Document]]
@@ -38,6 +47,7 @@ class Listing:
         self.populate = populate
         self.window_from = applier.rules.window_from
         self.more = False
+        self._zone = applier.rules.time_zone
         self._store = run.ports.store
         self._studio_id = run.connection.studio_id
 
@@ -84,16 +94,19 @@ class Listing:
     ) -> bool:
         known = self.applier.notes
         by_event = {link.event_id: link for link in links.values()}
+        events = with_their_series(self._store, self.calendar, self.run.connection_id, events)
+        instances = tuple(event for event in events if event.series_event)
+        events = [event for event in events if not event.series_event]
         fresh = [event for event in events if event.id not in by_event and event.id not in known.pairs]
         colleagues = colleagues_pairs(self._store, self._studio_id, fresh)
         unpaired = [e for e in fresh if e.id not in colleagues and e.appointment_id is None and e.content is not None]
-        candidates = _unpaired(window, links, events, seen.union(known.pairs.values()))
+        candidates = _unpaired(window, links, events, seen.union(known.pairs.values()), self._zone)
         pairs = {**colleagues, **known.pairs, **matched(self._store, self._studio_id, candidates, unpaired)}
         event_of = events_by_appointment(events, by_event, pairs, self._studio_id)
         ours = links.keys() | set(known.pairs.values()) | set(colleagues.values())
         documents = self._with(window, [one for one, event in event_of.items() if one in ours or event.appointment_id])
-        seen.update(event_of)
-        return self._settle(self._items(event_of, documents, links, event_of), documents, len(window))
+        items = self._items(event_of, documents, links, event_of)
+        return self._settle(items, documents, seen, instances=instances, expected=len(window))
 
     def _settle_studio(self, window: Documents, links: Mapping[str, Link], seen: set[str]) -> bool:
         """What the listing did not meet: appointments without an event, edits whose trigger was lost, the outbox, and
@@ -104,7 +117,7 @@ class Listing:
         wanted = [*window, *self.applier.notes.changed_at, *event_of, *pairs]
         wanted = [one for one in dict.fromkeys(wanted) if one not in seen]
         documents = self._with(window, wanted)
-        return self._settle(self._items(wanted, documents, links, event_of), documents)
+        return self._settle(self._items(wanted, documents, links, event_of), documents, seen)
 
     def _items(
         self,
@@ -122,6 +135,7 @@ class Listing:
                 links.get(one),
                 event_of.get(one),
                 known.changed_at.get(one),
+                zone=self._zone,
             )
             for one in appointment_ids
         ]
@@ -163,16 +177,34 @@ class Listing:
             self.more = True
             seen.update(entry.appointment_id for _, _, entry in missing if entry.appointment_id is not None)
 
-    def _settle(self, items: Sequence[Item], documents: Documents, expected: int = 0) -> bool:
-        """Decide and apply. `expected`: how many more items are known to follow (for the progress shown)."""
-        operations = self.applier.plan(items)
-        writing = sum(operation.writes for operation in operations)
-        idle = len(items) - writing
-        self._set(
-            done=self.populate.done + idle, total=max(self.populate.total, self.populate.done + len(items) + expected)
+    def _settle(
+        self,
+        items: Sequence[Item],
+        documents: Documents,
+        seen: set[str],
+        *,
+        instances: tuple[Event, ...] = (),
+        expected: int = 0,
+    ) -> bool:
+        """Decide and apply, and note what was `seen`. `expected`: how many more items are known to follow (for the
+        progress shown).
+        """
+        gathered = Gathered(
+            tuple(one for one in items if not one.series_id),
+            documents,
+            occurrences=tuple(one for one in items if one.series_id),
+            instances=instances,
+            listed=True,
+            unread=self.populate.baseline,
         )
-        complete = self.applier.apply(operations, documents)
-        return complete and self.applier.slow_down is None
+        self._set(total=max(self.populate.total, self.populate.done + len(items) + expected))
+        carried = carry_out(self.applier, gathered, planned=self._note_idle)
+        seen.update(carried.met)
+        return carried.complete and self.applier.slow_down is None
+
+    def _note_idle(self, operations: Sequence[Operation]) -> None:
+        """What needs no write is done as soon as it is decided."""
+        self._set(done=self.populate.done + sum(not operation.writes for operation in operations))
 
     def _with(self, window: Documents, appointment_ids: Sequence[str]) -> Documents:
         outside = [one for one in appointment_ids if one not in window]
@@ -191,9 +223,9 @@ def _ends_after(link: Link, at: dt.datetime) -> bool:
 
 
 def _unpaired(
-    window: Documents, links: Mapping[str, Link], events: Sequence[Event], seen: set[str]
+    window: Documents, links: Mapping[str, Link], events: Sequence[Event], seen: set[str], zone: str
 ) -> dict[str, Appointment]:
-    """Appointments of this user that no event stands for yet, by id."""
+    """Appointments of this user that no event stands for yet, by id; an occurrence is found with its series."""
     claimed = {event.appointment_id for event in events} | seen
     result = {}
     for appointment_id, stored in window.items():
@@ -201,9 +233,9 @@ def _unpaired(
         if (link is not None and link.paired) or appointment_id in claimed:
             continue
         try:
-            appointment = read_appointment(stored.value)
+            appointment = read_appointment(stored.value, zone)
         except Park:
             continue  # It is parked, with its reason, when its own turn comes.
-        if not appointment.cancelled:
+        if not (appointment.cancelled or appointment.series_id):
             result[appointment_id] = appointment
     return result

@@ -10,7 +10,7 @@ edited there enters the studio first. It runs under that connection's own lease.
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 
@@ -24,8 +24,9 @@ from shared.domain.operation import Item, Operation, Rules, Verdict
 from shared.domain.reasons import Reason
 from shared.ports import Calendar, Settlement, Store
 from shared.services.apply import Applier, Moved, Unfinished
-from shared.services.gather import PENDING, Notes
+from shared.services.gather import PENDING, Gathered, Notes
 from shared.services.gather import item as item_of
+from shared.services.occurrences import carry_out
 from shared.services.run import Run, Step, borrow
 
 log = logging.getLogger(__name__)
@@ -130,6 +131,7 @@ def _carry_out(borrowed: Run, rules: Rules, notes: Notes, items: Sequence[Item])
                 links.get(one.appointment_id),
                 unrecorded.get(one.appointment_id),
                 one.changed_at,
+                zone=rules.time_zone,
             ),
             verdict=one.verdict,
         )
@@ -140,7 +142,13 @@ def _carry_out(borrowed: Run, rules: Rules, notes: Notes, items: Sequence[Item])
         notes, pairs={link.event_id: one for one, link in links.items()}, absent=(), unread=()
     )
     applier.guard.let_through(ids)
-    if not applier.apply(applier.plan(there), documents):
+    gathered = Gathered(
+        tuple(one for one in there if not one.series_id),
+        documents,
+        occurrences=tuple(one for one in there if one.series_id),
+        instances=_instances(calendar, links.values()),
+    )
+    if not carry_out(applier, gathered).complete:
         raise Unavailable("there is no time left for the earlier calendar")
     left = {one.item.appointment_id: one for one in applier.unfinished}
     _bury(borrowed, [one for one in ids if one not in links and one not in unrecorded and one not in left])
@@ -153,6 +161,13 @@ def _carry_out(borrowed: Run, rules: Rules, notes: Notes, items: Sequence[Item])
         edited=frozenset(applier.edited),
         slow_down=applier.slow_down,
     )
+
+
+def _instances(calendar: Calendar, links: Iterable[Link]) -> tuple[Event, ...]:
+    """What a person did there to occurrences of series that are to go: nobody has read that calendar since."""
+    series = [one.event_id for one in links if one.paired and one.calendar is not None and one.calendar.when.repeats]
+    found = calendar.get(series) if series else []
+    return tuple(calendar.exceptions([one for one in found if one.content is not None]))
 
 
 def _rules_there(rules: Rules, earlier: str) -> Rules:

@@ -126,4 +126,5 @@ def rules_of(
         include_tentative=sync.include_tentative,
         private_details=sync.private_details,
         clash_policy=studio.sync.clash_policy,
+        time_zone=studio.time_zone,
     )

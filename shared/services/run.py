@@ -71,12 +71,22 @@ class Unstored(msgspec.Struct, frozen=True):
 
 
 class Run:
-    """Holds the lease of one connection."""
+    """Holds the lease of one connection. `resumes`: the run before, if any, did not come to its end."""
 
-    def __init__(self, connection_id: str, connection: Connection, version: Version, run_id: str, ports: Ports) -> None:
+    def __init__(
+        self,
+        connection_id: str,
+        connection: Connection,
+        version: Version,
+        run_id: str,
+        ports: Ports,
+        *,
+        resumes: bool = False,
+    ) -> None:
         self.connection_id = connection_id
         self.connection = connection
         self.id = run_id
+        self.resumes = resumes
         self.ports = ports
         self.started_at = connection.attempted_at or ports.clock.now()
         self.counts: dict[str, int] = {}
@@ -319,7 +329,9 @@ def claim(connection_id: str, ports: Ports) -> Run | None:
             return None
         version = stored.version
     claimed = msgspec.structs.replace(connection, lease=lease, attempted_at=now, next_sync_at=lease.expires_at)
-    return Run(connection_id, claimed, version, run_id, ports)
+    synced, attempted = connection.synced_at, connection.attempted_at
+    resumes = synced is None or (attempted is not None and attempted > synced)
+    return Run(connection_id, claimed, version, run_id, ports, resumes=resumes)
 
 
 def borrow(connection_id: str, by: Run) -> Run | None:

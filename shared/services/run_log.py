@@ -9,7 +9,7 @@ from shared.domain.connection import LogEntry
 from shared.domain.content import Content, without_text
 from shared.domain.errors import Park
 from shared.domain.event import Delete, Insert, Patch, Restore
-from shared.domain.operation import CancelAppointment, CreateAppointment, Item, Operation, UpdateAppointment
+from shared.domain.operation import CancelAppointment, CreateAppointment, Item, LetGo, Operation, UpdateAppointment
 from shared.domain.visibility import HIDDEN
 
 
@@ -24,7 +24,7 @@ def log_entry(operation: Operation) -> LogEntry:
     if event_id is None and operation.link is not None:
         event_id = operation.link.event_id
     words = {Insert: "insert", Patch: "patch", Delete: "delete", Restore: "restore"}
-    deeds = {CreateAppointment: "create", UpdateAppointment: "update", CancelAppointment: "cancel"}
+    deeds = {CreateAppointment: "create", UpdateAppointment: "update", CancelAppointment: "cancel", LetGo: "update"}
     return LogEntry(
         appointment_id=operation.item.appointment_id,
         event_id=event_id,

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 
+from shared.domain import zones
 from shared.domain.appointment import fields_of, owned_hash
 from shared.domain.connection import Parked
 from shared.domain.content import UNITS
@@ -13,16 +14,20 @@ from shared.domain.errors import Park
 from shared.domain.event import Event
 from shared.domain.inbox import PUT_BACK, InboxItem
 from shared.domain.link import Link
+from shared.domain.occurrence import original_fields
 from shared.domain.operation import (
     CancelAppointment,
     CreateAppointment,
+    Item,
+    LetGo,
     Operation,
     Rules,
     UpdateAppointment,
     agreed,
 )
 from shared.domain.reasons import Reason
-from shared.ports import InboxWrite, Settlement, StudioWrite
+from shared.domain.recurrence import original_of
+from shared.ports import InboxWrite, Settlement, StudioErasure, StudioWrite
 from shared.services.gather import Documents
 from shared.services.run import Run
 
@@ -40,9 +45,33 @@ def settlement_of(
     if operation.parked is not None:
         return Settlement(park=(item_id, _parked(operation, operation.parked, parked.get(item_id), rules.now)))
     unpark = (item_id,) if item_id in parked else ()
-    studio = _studio_write(operation, documents, rules, run.id)
     link = agreed(operation, stored)
+    if isinstance(operation.studio, LetGo):
+        create, erase = _let_go(operation.studio, operation.item, documents, rules, run.id)
+        return Settlement(link=link, tombstone=operation.tombstone, studio=create, erase=erase, unpark=unpark)
+    studio = _studio_write(operation, documents, rules, run.id)
     return Settlement(link=link, studio=studio, unpark=unpark, inbox=_questions(operation, link, rules))
+
+
+def _let_go(
+    let_go: LetGo, item: Item, documents: Documents, rules: Rules, run_id: str
+) -> tuple[StudioWrite, StudioErasure]:
+    """The occurrence's document whole under its new id, and not under the old one. What it had from its series, it has
+    to say by itself now; what it says besides, whoever wrote that, goes along.
+    """
+    stored = documents[item.appointment_id]
+    said = {name: value for name, value in stored.value.items() if value is not None}
+    whole = {name: value for name, value in {**_made(item), **_whose(item)}.items() if value is not None}
+    of_series = {"series_id", "original_start", "original_date", "recurrence", "sync"}
+    fields = {name: value for name, value in {**said, **whole}.items() if name not in of_series}
+    stamp = {"connection": rules.connection_id, "run": run_id, "hash": owned_hash(fields), "at": rules.now}
+    create = StudioWrite(
+        studio_id=rules.studio_id,
+        appointment_id=let_go.appointment_id,
+        version=None,
+        fields={**fields, "sync": stamp},
+    )
+    return create, StudioErasure(studio_id=rules.studio_id, appointment_id=item.appointment_id, version=stored.version)
 
 
 def _questions(operation: Operation, link: Link | None, rules: Rules) -> tuple[InboxWrite, ...]:
@@ -54,7 +83,7 @@ def _questions(operation: Operation, link: Link | None, rules: Rules) -> tuple[I
         question = InboxItem(
             kind="removed_from_calendar",
             user_id=rules.user_id,
-            text=_removed(operation),
+            text=_removed(operation, rules),
             refs={"connection_id": rules.connection_id, "appointment_id": operation.item.appointment_id},
             created_at=rules.now,
         )
@@ -71,22 +100,37 @@ def _questions(operation: Operation, link: Link | None, rules: Rules) -> tuple[I
     return tuple(writes)
 
 
-def _removed(operation: Operation) -> str:
+def _removed(operation: Operation, rules: Rules) -> str:
     appointment = operation.item.appointment
     title = "" if appointment is None else appointment.title
+    zone = rules.time_zone if appointment is None else appointment.time_zone or rules.time_zone
+    which = " (the whole series)" if operation.item.repeats else ""
+    if operation.item.slot:
+        which = f", {_day(operation.item.slot, zone)},"
     return (
-        f"“{title or 'Without a title'}” was removed from this user's calendar. Others are assigned to it too, so it "
-        "stays in the studio. Take this user off it (take_off), or enter it again (put_back)?"
+        f"“{title or 'Without a title'}”{which} was removed from this user's calendar. Others are assigned to it too, "
+        "so it stays in the studio. Take this user off it (take_off), or enter it again (put_back)?"
     )
+
+
+def _day(slot: str, zone: str) -> str:
+    """The day of an occurrence: all of a series have one title."""
+    original = original_of(slot)
+    try:
+        local = original.astimezone(zones.info(zone)) if isinstance(original, dt.datetime) else original
+    except Park:
+        local = original  # Nobody knows the zone, and the day is near enough.
+    return f"{local:%A}, {local.day} {local:%B %Y}"
 
 
 def _studio_write(operation: Operation, documents: Documents, rules: Rules, run_id: str) -> StudioWrite | None:
     appointment_id = operation.item.appointment_id
     stored = documents.get(appointment_id)
+    made = _made(operation.item) if stored is None else {}
     join = leave = None
     fields: dict[str, Any]
     match operation.studio:
-        case None:
+        case None | LetGo():
             return None
         case CreateAppointment(content=content, event_id=event_id):
             origin = {"provider": "google", "connection": rules.connection_id, "event_id": event_id}
@@ -97,12 +141,18 @@ def _studio_write(operation: Operation, documents: Documents, rules: Rules, run_
             leave = rules.user_id if leaves else None
         case CancelAppointment():
             fields = {"status": "cancelled"}
-    before = {} if stored is None else dict(stored.value)
+    before = made if stored is None else dict(stored.value)
     after = {**before, **fields}
-    if join is not None:
-        after["user_ids"] = [*(before.get("user_ids") or ()), join]
-    if leave is not None:
-        after["user_ids"] = [one for one in before.get("user_ids") or () if one != leave]
+    if join is not None or leave is not None:
+        users = before.get("user_ids")
+        silent = users is None  # It has them from its series until now.
+        if silent and operation.item.appointment is not None:
+            users = operation.item.appointment.user_ids
+        after["user_ids"] = [*(one for one in users or () if one != leave), *([join] if join is not None else [])]
+        if silent:
+            fields["user_ids"], join, leave = after["user_ids"], None, None
+    if made:
+        fields = dict(after)
     stamp = {"connection": rules.connection_id, "run": run_id, "hash": owned_hash(after)}
     fields["sync"] = {**stamp, "at": rules.now}
     version = None if stored is None else stored.version
@@ -114,6 +164,35 @@ def _studio_write(operation: Operation, documents: Documents, rules: Rules, run_
         join=join,
         leave=leave,
     )
+
+
+def _made(item: Item) -> dict[str, Any]:
+    """The document of an occurrence that was as its series has it until now: all that people see of it, for front-ends
+    to show as it is. Whom it is for it has from its series, as long as nobody says otherwise.
+    """
+    if not item.series_id:
+        return {}
+    place = {"series_id": item.series_id, **original_fields(item.slot)}
+    regular = item.appointment
+    if regular is None:
+        return place
+    own = {
+        "kind": regular.kind,
+        "time_zone": regular.time_zone,
+    }
+    return {**fields_of(regular.content(), UNITS), **own, **place}
+
+
+def _whose(item: Item) -> dict[str, Any]:
+    """Whom it is for, and with what: said by itself from now on."""
+    appointment = item.appointment
+    if appointment is None:
+        return {}
+    return {
+        "user_ids": list(appointment.user_ids),
+        "resource_ids": list(appointment.resource_ids) or None,
+        "client_id": appointment.client_id,
+    }
 
 
 def _parked(operation: Operation, park: Park, before: Parked | None, now: dt.datetime) -> Parked:

@@ -3,6 +3,7 @@
 import datetime as dt
 import logging
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from shared.domain import identity
@@ -10,7 +11,7 @@ from shared.domain.connection import OutboxEntry
 from shared.domain.errors import Unavailable
 from shared.domain.inbox import PUT_BACK, TAKE_OFF, read_item
 from shared.domain.setting_changes import wants_run
-from shared.domain.studio_change import appointment_change
+from shared.domain.studio_change import appointment_change, assigned
 from shared.ports import Clock, Store, Tasks
 from shared.services.wishes import wish
 
@@ -37,13 +38,33 @@ def appointment_written(
     overwritten it unknowingly, the next run finds out.
     """
     change = appointment_change(before, after)
-    if not change.user_ids:
+    of_series = _of_the_series(studio_id, change.series_id, store)
+    users: dict[str, AbstractSet[str]] = {appointment_id: change.user_ids | of_series}
+    if change.repeats:
+        users |= _of_its_occurrences(studio_id, appointment_id, change.user_ids, store)
+    concerned = sorted({user for those in users.values() for user in those})
+    if not concerned:
         return 0
-    connections = sorted(set(store.user_connections(studio_id, sorted(change.user_ids)).values()))
-    entry = OutboxEntry(appointment_id=appointment_id, at=at)
-    store.put_outbox([(connection_id, appointment_id, entry) for connection_id in connections])
+    connection_of = store.user_connections(studio_id, concerned)
+    told = {(connection_of[user], one) for one, those in users.items() for user in those if user in connection_of}
+    store.put_outbox([(who, one, OutboxEntry(appointment_id=one, at=at)) for who, one in sorted(told)])
+    connections = sorted({who for who, _ in told})
     _wish_each([one for one in connections if one != change.written_by], store, tasks, clock)
     return len(connections)
+
+
+def _of_its_occurrences(
+    studio_id: str, series_id: str, users_of_series: frozenset[str], store: Store
+) -> dict[str, set[str]]:
+    """Who is assigned to occurrences of a series and not to the series: what they do not say, they have from it."""
+    occurrences = store.occurrences(studio_id, [series_id])
+    return {one: others for one, found in occurrences.items() if (others := assigned(found.value) - users_of_series)}
+
+
+def _of_the_series(studio_id: str, series_id: str | None, store: Store) -> set[str]:
+    """Who is assigned to the series of an occurrence: they have it from there, or had it until now."""
+    series = store.appointments(studio_id, [series_id]) if series_id is not None else {}
+    return {user for found in series.values() for user in assigned(found.value)}
 
 
 def studio_written(

@@ -30,10 +30,12 @@ from shared.ports import Calendar, Stored
 from shared.services import channels, reading
 from shared.services.accounts import switch_calendar
 from shared.services.apply import Applier
-from shared.services.gather import Documents, Gathered, gather, notes
+from shared.services.conflicts import look_for_conflicts
+from shared.services.gather import Documents, Gathered, gather, notes, with_their_series
 from shared.services.guarding import take_answers, withdraw_question
 from shared.services.listing import Listing
 from shared.services.moving import take_out
+from shared.services.occurrences import carry_out
 from shared.services.run import Ports, Run, claim
 
 log = logging.getLogger(__name__)
@@ -183,14 +185,16 @@ class _Sync:
         asked = self._unread(entries, applier) - events.keys()
         found = self.calendar.get(sorted(asked)) if asked else []
         events |= {event.id: applier.notes.of(event, two_way=self.two_way) for event in found}
-        gathered = gather(store, self.run.connection_id, connection, entries, list(events.values()), updated)
+        with_series = with_their_series(store, self.calendar, self.run.connection_id, list(events.values()))
+        zone = applier.rules.time_zone
+        gathered = gather(store, self.run.connection_id, connection, entries, with_series, updated, zone)
         if not self.two_way:
             gathered = self._with_unrecorded(gathered, applier.rules)
-        operations = applier.plan(gathered.items)
+        carried = carry_out(applier, gathered)
         # What is news to the studio was done by somebody else: our own writes come back as what was agreed.
-        theirs = [one.item.event for one in operations if one.studio is not None and one.item.event is not None]
+        theirs = [one.item.event for one in carried.operations if one.studio is not None and one.item.event is not None]
         channels.suspect(self.run, [event for event in theirs if event.id in changed])
-        if not applier.apply(operations, gathered.documents):
+        if not carried.complete:
             self.run.release({}, self.run.ports.clock.now())
             return Outcome.MORE
         return self._finish(fields, entries, applier=applier)
@@ -203,8 +207,13 @@ class _Sync:
         store, connection = self.run.ports.store, self.run.connection
         documents = store.appointments_changed(connection.studio_id, since)
         mine = {one for one, found in documents.items() if connection.user_id in assigned(found.value)}
-        others = [one for one in documents if one not in mine]
-        mine |= {one for one, link in store.links(self.run.connection_id, others).items() if link.paired}
+        others = {one: one for one in documents if one not in mine}
+        for one in others:
+            # An occurrence need not say whom it is assigned to: it has that from its series.
+            series_id = documents[one].value.get("series_id")
+            others[one] = str(series_id) if identity.usable(series_id) else one
+        known = store.links(self.run.connection_id, sorted({*others, *others.values()}))
+        mine |= {one for one, led_by in others.items() if any(x in known and known[x].paired for x in (one, led_by))}
         return {one: documents[one] for one in documents if one in mine}, {"reconciled_at": self.run.started_at}
 
     def _unread(self, entries: list[Stored[OutboxEntry]], applier: Applier) -> set[str]:
@@ -231,7 +240,7 @@ class _Sync:
         items = tuple(
             msgspec.structs.replace(one, event=events.get(one.appointment_id, one.event)) for one in gathered.items
         )
-        return Gathered(items, gathered.documents)
+        return msgspec.structs.replace(gathered, items=items)
 
     def _changes(self, cursor: str) -> tuple[dict[str, Event], str | None]:
         events: dict[str, Event] = {}
@@ -246,6 +255,9 @@ class _Sync:
 
     def _listing(self, entries: list[Stored[OutboxEntry]], populate: Populate) -> Outcome:
         applier = self._applier(entries, populate)
+        # What agrees was looked at when it changed, if the run that it changed in came to its end.
+        asked = self.run.resumes or self.run.connection.populate is not None or populate.calendar or populate.studio
+        applier.routine = not asked
         listing = Listing(self.run, self.calendar, applier, populate)
         if not listing.carry_out({entry.id: entry.value for entry in entries}):
             if applier.slow_down is not None:
@@ -281,6 +293,7 @@ class _Sync:
         run, store, now = self.run, self.run.ports.store, self.run.ports.clock.now()
         unfinished = set()
         if applier is not None:
+            look_for_conflicts(run, applier.touched, self.studio.time_zone)
             applier.put_off({entry.id: entry.value for entry in entries})
             unfinished = {one.item.appointment_id for one in applier.unfinished}
         if done := [entry for entry in entries if entry.value.appointment_id not in unfinished]:

@@ -11,21 +11,21 @@ from typing import Any
 import msgspec
 
 from shared.domain import contract, identity
-from shared.domain.appointment import Appointment
 from shared.domain.connection import Cause, Connection, OutboxEntry, Parked, Populate
 from shared.domain.errors import Park, Stop
 from shared.domain.event import Event
-from shared.domain.link import Link
 from shared.domain.operation import Item, Operation, Rules
 from shared.domain.plan import decide, is_here
 from shared.domain.reasons import Reason
 from shared.domain.settings import Studio, User, why_not
-from shared.domain.visibility import seen
 from shared.ports import Calendar, Calendars, Clock, Document, Store, Stored
 from shared.services import guarding, reading
+from shared.services.answer import Looked, Why, left_alone
 from shared.services.apply import MANY_TRIES
-from shared.services.gather import colleagues_pairs, events_by_appointment, gather, matched, notes
+from shared.services.gather import Known, colleagues_pairs, events_by_appointment, gather, known_series, notes
 from shared.services.gather import item as item_of
+from shared.services.places import Places
+from shared.services.twins import twin_of_appointment, twin_of_event
 from shared.services.wishes import RUNNABLE
 
 # What a connection was paused for, and what studio and user themselves say when they are read: they have the last word.
@@ -40,8 +40,6 @@ _SAID_BY_SETTINGS = frozenset(
         Reason.INVALID,
     }
 )
-# Both sides have it, and no run has anything to carry.
-_IN_STEP = frozenset({Reason.AGREED, Reason.BASELINE, Reason.ANOTHERS})
 # What keeps out an entry that a full listing takes in all the same where it finds its twin on the other side.
 _KEPT_OUT = frozenset(
     {
@@ -56,35 +54,6 @@ _KEPT_OUT = frozenset(
 )
 
 
-class Looked(msgspec.Struct, frozen=True, kw_only=True):
-    """The connection that the answer was found in. `running`: a run is under way."""
-
-    connection_id: str
-    state: str
-    synced_at: dt.datetime | None
-    next_sync_at: dt.datetime | None
-    running: bool
-
-
-class Why(msgspec.Struct, frozen=True, kw_only=True):
-    """The answer. Ids, reasons and the names of fields: nothing that a client or a guest has written.
-
-    `in_step`: it is on the other side, and nothing waits to be carried. `field` and `detail` say what is the matter.
-    `at`: when a run will look at it, where that changes something; `then`: what that run makes of it. `looked` is None
-    where there is no connection.
-    """
-
-    reason: Reason
-    in_step: bool = False
-    field: str = ""
-    detail: str = ""
-    at: dt.datetime | None = None
-    then: Reason | None = None
-    appointment_id: str | None = None
-    event_id: str | None = None
-    looked: Looked | None = None
-
-
 def why_appointment(
     studio_id: str, user_id: str, appointment_id: str, *, store: Store, calendars: Calendars, clock: Clock
 ) -> Why:
@@ -93,19 +62,15 @@ def why_appointment(
     Raises:
         Retry: calendar or storage does not answer just now.
     """
-    usable = identity.usable(studio_id) and identity.usable(appointment_id)
-    document = store.appointments(studio_id, [appointment_id]).get(appointment_id) if usable else None
     inquiry = _open(studio_id, user_id, store, calendars, clock)
     if isinstance(inquiry, Why):
+        usable = identity.usable(studio_id) and identity.usable(appointment_id)
+        document = store.appointments(studio_id, [appointment_id]).get(appointment_id) if usable else None
         if inquiry.reason is Reason.USER_GONE and document is not None and user_id in _ids(document, "resource_ids"):
             inquiry = msgspec.structs.replace(inquiry, reason=Reason.NOT_SCHEDULABLE)
         return msgspec.structs.replace(inquiry, appointment_id=appointment_id)
-    link = inquiry.link(appointment_id) if usable else None
-    if document is None and link is None:
-        return inquiry.told(Why(reason=Reason.NO_SUCH_APPOINTMENT, appointment_id=appointment_id))
     try:
-        event = None if link is None else inquiry.calendar.get([link.event_id])[0]
-        return inquiry.told(inquiry.about(appointment_id, event))
+        return inquiry.told(inquiry.about_appointment(appointment_id))
     except Stop as lost:
         return inquiry.told(Why(reason=lost.reason, appointment_id=appointment_id))
 
@@ -178,6 +143,7 @@ class _Inquiry:
         self._now = now
         self._populate: Populate | None = reading.to_list(connection, user.sync, now)
         self._rules: Rules = reading.rules_of(connection_id, connection, studio, user.sync, now, self._populate)
+        self._places = Places(store, calendar, self._rules)
 
     @property
     def next_run(self) -> dt.datetime | None:
@@ -204,8 +170,28 @@ class _Inquiry:
         )
         return msgspec.structs.replace(why, looked=looked)
 
-    def link(self, appointment_id: str) -> Link | None:
-        return self._store.links(self._id, [appointment_id]).get(appointment_id)
+    def about_appointment(self, appointment_id: str) -> Why:
+        """The answer for an appointment, given by its id."""
+        if not identity.usable(appointment_id):
+            return Why(reason=Reason.NO_SUCH_APPOINTMENT, appointment_id=appointment_id)
+        document, link = self._places.document(appointment_id), self._places.link(appointment_id)
+        if document is None and link is None:
+            place = self._places.of_id(appointment_id)
+            if place is None:
+                return Why(reason=Reason.NO_SUCH_APPOINTMENT, appointment_id=appointment_id)
+            return self._about_regular(*place, None)
+        if link is not None:
+            return self.about(appointment_id, self.calendar.get([link.event_id])[0])
+        return self.about(appointment_id, None if document is None else self._places.instance_of(document))
+
+    def _about_regular(self, series_id: str, slot: str, event: Event | None) -> Why:
+        """The answer for an occurrence that the studio has as its series: it goes the way of that, unless somebody has
+        changed just this one in the calendar. `event`: the instance, if it is known.
+        """
+        changed = self._places.changed_instance(series_id, slot, event)
+        if changed is None:
+            return self.about_appointment(series_id)
+        return self.about(identity.occurrence(series_id, slot), changed)
 
     def about_event(self, event_id: str) -> Why:
         """The answer for an entry of the calendar, given by its id."""
@@ -215,16 +201,26 @@ class _Inquiry:
         event = self.calendar.get([event_id])[0]
         if event.unfit is Reason.REFUSED_BY_PROVIDER and not self._store.links_of_events(self._id, [event_id]):
             return nothing  # Google takes it for no id at all.
+        if event.series_event and not self._store.links_of_events(self._id, [event.series_event]):
+            series = self.calendar.get([event.series_event])[0]
+            if not (series.deleted or series.missing):
+                return self.about_event(series.id)  # It goes the way of its series.
         appointment_id = self._appointment_of(event)
         if appointment_id is None:
             return nothing
-        link = self.link(appointment_id)
+        link = self._places.link(appointment_id)
+        place = self._places.of_event(event)
+        if place is not None and link is None and self._places.document(appointment_id) is None:
+            return self._about_regular(*place, event)
         if link is not None and item_of(self._id, appointment_id, None, link, event).event is None:
             return Why(reason=Reason.OTHER_ENTRY, appointment_id=appointment_id, event_id=link.event_id)
         return msgspec.structs.replace(self.about(appointment_id, event), event_id=event_id)
 
     def _appointment_of(self, event: Event) -> str | None:
         """The appointment that an event stands for, or would become; None where the event is nothing to us."""
+        place = self._places.of_event(event)
+        if place is not None:
+            return identity.occurrence(*place)
         by_event = self._store.links_of_events(self._id, [event.id])
         pairs = {} if by_event else colleagues_pairs(self._store, self._connection.studio_id, [event])
         left = self._store.outbox_entry(self._id, f"event:{event.id}")
@@ -241,6 +237,10 @@ class _Inquiry:
             why = Why(reason=parked.reason, field=parked.field, detail=parked.detail, event_id=parked.event_id)
         else:
             why = self._planned(appointment_id, event, entries)
+        zone = self._places.unknown_zone(appointment_id) if why.field in {"time_zone", "series_id"} else None
+        if zone is not None and zone.detail in why.detail:
+            detail = f"in the settings of the studio: {zone.detail}"
+            why = msgspec.structs.replace(why, field=zone.field, detail=detail)
         return msgspec.structs.replace(why, appointment_id=why.appointment_id or appointment_id)
 
     def _planned(self, appointment_id: str, event: Event | None, entries: Sequence[OutboxEntry]) -> Why:
@@ -289,7 +289,7 @@ class _Inquiry:
             question = self._store.inbox(self._connection.studio_id, [hold_id]).get(hold_id)
             if question is not None and question.status == "answered":
                 continue
-            link = self.link(appointment_id)
+            link = self._places.link(appointment_id)
             if link is not None and guarding.concerns(hold_id, guarding.listed(question, self._id), link):
                 event_id = None if event is None else event.id
                 entry = OutboxEntry(appointment_id=appointment_id, event_id=event_id, at=self._now, cause=cause)
@@ -301,23 +301,62 @@ class _Inquiry:
     ) -> tuple[Item, Stored[Document] | None]:
         """The item as a run gathers it, and its document."""
         events = []
-        if event is not None and self._reads(appointment_id, entries):
+        place = None if event is None else self._places.of_event(event)
+        if event is not None and self._reads(appointment_id, entries, led=place is not None):
             events = [notes(entries).of(event, two_way=self._rules.two_way)]
         # It is looked at because somebody asks: that names the pair, and says nothing of it.
         event_id = None if event is None else event.id
         asked = OutboxEntry(appointment_id=appointment_id, event_id=event_id, at=self._now, cause="left")
         stored = [Stored(str(place), entry, None) for place, entry in enumerate((*entries, asked))]
-        gathered = gather(self._store, self._id, self._connection, stored, events, {})
-        one = next(one for one in gathered.items if one.appointment_id == appointment_id)
+        gathered = gather(self._store, self._id, self._connection, stored, events, {}, self._rules.time_zone)
+        document = gathered.documents.get(appointment_id)
+        whole = [*gathered.items, *(self._with_series(one, document, events) for one in gathered.occurrences)]
+        one = next(one for one in whole if one.appointment_id == appointment_id)
+        if place is not None and document is None and not one.series_id:
+            series_id, slot = place
+            one = self._with_series(msgspec.structs.replace(one, series_id=series_id, slot=slot), None, events)
         baseline = self._populate is not None and self._populate.baseline
-        return msgspec.structs.replace(one, unread=one.unread or baseline), gathered.documents.get(appointment_id)
+        return msgspec.structs.replace(one, unread=one.unread or baseline), document
 
-    def _reads(self, appointment_id: str, entries: Sequence[OutboxEntry]) -> bool:
-        """Whether a run sees the event as it is now; otherwise it takes the event of a pair to be as last agreed."""
+    def _with_series(self, one: Item, document: Stored[Document] | None, events: Sequence[Event]) -> Item:
+        """An occurrence, and its series as it is now."""
+        fresh = item_of(
+            self._id,
+            one.appointment_id,
+            document,
+            self._places.link(one.appointment_id),
+            next(iter(events), one.event),
+            one.changed_at,
+            zone=self._rules.time_zone,
+            place=(one.series_id, one.slot),
+            known={one.series_id: self._series(one.series_id)},
+        )
+        said = {name: getattr(one, name) for name in ("verdict", "unread", "earlier", "withdrawn")}
+        return msgspec.structs.replace(fresh, **said)
+
+    def _series(self, series_id: str) -> Known:
+        """A series as the next run comes to its occurrences: entered, if it is to be, or parked."""
+        known = known_series(self._store, self._connection.studio_id, self._id, [series_id])[series_id]
+        entries = self._entries(series_id, None) if identity.usable(series_id) else []
+        parked = self._store.parked_item(self._id, series_id) if identity.usable(series_id) and not entries else None
+        if parked is not None:
+            return msgspec.structs.replace(known, misfit=Park(parked.reason, parked.field, parked.detail))
+        if known.document is None or (known.link is not None and known.link.paired):
+            return known
+        entered = self._decided(self._item(series_id, None, entries)[0])
+        if entered is None or entered.link is None or not entered.link.paired:
+            return known
+        return msgspec.structs.replace(known, link=entered.link)
+
+    def _reads(self, appointment_id: str, entries: Sequence[OutboxEntry], *, led: bool) -> bool:
+        """Whether a run sees the event as it is now; otherwise it takes the event of a pair to be as last agreed.
+
+        `led`: it is an instance of a series that is in this calendar.
+        """
         if self._rules.two_way or self._lists or any(entry.event_id is not None for entry in entries):
             return True
-        link = self.link(appointment_id)
-        return link is None or link.state in {"leaving", "gone"}
+        link = self._places.link(appointment_id)
+        return not led if link is None else link.state in {"leaving", "gone"}
 
     @property
     def _lists(self) -> bool:
@@ -330,42 +369,22 @@ class _Inquiry:
 
     def _user_is_missing(self, document: Stored[Document] | None) -> bool:
         """Of a document that does not fit the contract: no run of this user meets it."""
-        return document is not None and self._connection.user_id not in _ids(document, "user_ids")
+        if document is None:
+            return False
+        series_id = document.value.get("series_id")
+        if document.value.get("user_ids") is None and identity.usable(series_id) and series_id != document.id:
+            return self._user_is_missing(self._places.document(str(series_id)))
+        return self._connection.user_id not in _ids(document, "user_ids")
 
     def _twin(self, one: Item) -> tuple[str, Event] | None:
         """What a full listing pairs it with: the same entry, typed on both sides."""
         if not self._lists or (one.link is not None and one.link.paired):
             return None
         if one.event is not None:
-            return self._twin_of_event(one.event)
-        return None if one.appointment is None else self._twin_of_appointment(one.appointment_id, one.appointment)
-
-    def _twin_of_event(self, event: Event) -> tuple[str, Event] | None:
-        user_id, studio_id = self._connection.user_id, self._connection.studio_id
-        window = self._store.appointments_of_user(studio_id, user_id, self._rules.window_from)
-        links = self._store.links(self._id, list(window)) if window else {}
-        unpaired = {}
-        for one_id, document in window.items():
-            one = item_of(self._id, one_id, document, links.get(one_id), None)
-            if one.appointment is not None and not one.appointment.cancelled and not (one.link and one.link.paired):
-                unpaired[one_id] = one.appointment
-        found = matched(self._store, studio_id, unpaired, [event]).get(event.id)
-        return None if found is None else (found, event)
-
-    def _twin_of_appointment(self, appointment_id: str, appointment: Appointment) -> tuple[str, Event] | None:
-        when = appointment.content().when
-        page_token: str | None = None
-        while True:
-            page = self.calendar.listing(self._rules.window_from, page_token)
-            same_time = [one for one in page.events if one.content is not None and one.content.when == when]
-            paired = self._store.links_of_events(self._id, [one.id for one in same_time]) if same_time else {}
-            free = {one.id: one for one in same_time if one.id not in paired and one.appointment_id is None}
-            pairs = matched(self._store, self._connection.studio_id, {appointment_id: appointment}, list(free.values()))
-            if pairs:
-                return appointment_id, free[next(iter(pairs))]
-            if page.next_page is None:
-                return None
-            page_token = page.next_page
+            return twin_of_event(self._store, self._rules, one.event)
+        if one.appointment is None:
+            return None
+        return twin_of_appointment(self._store, self.calendar, self._rules, one.appointment_id, one.appointment)
 
     # --- what the plan says, for the person who asks -----------------------------------------------------------------
 
@@ -377,7 +396,7 @@ class _Inquiry:
             return Why(reason=operation.reason)
         pairs_up = operation.link is not None and not (one.link is not None and one.link.paired)
         if operation.calendar is None and operation.studio is None and not (operation.more or pairs_up):
-            return self._left_alone(operation, event)
+            return left_alone(operation, event, self._rules, self._connection.hold)
         at = self._when(one, event, entries)
         if operation.reason is Reason.CHANGED_IN_CALENDAR and not is_here(one, self._rules):
             # The first of two steps: what was edited there is saved, then it goes.
@@ -388,24 +407,6 @@ class _Inquiry:
         tries = notes(entries).tries.get(one.appointment_id, 0)
         detail = f"tried {tries} times so far" if tries else ""
         return Why(reason=Reason.WAITING, detail=detail, at=at, then=operation.reason)
-
-    def _left_alone(self, operation: Operation, event: Event | None) -> Why:
-        """Nothing is to be carried, in either direction."""
-        one, link = operation.item, operation.link or operation.item.link
-        if operation.reason is Reason.GONE_ON_BOTH:
-            return Why(reason=_gone(one))
-        if operation.reason is Reason.HELD and link is not None and link.held is not None:
-            return Why(reason=Reason.HELD, detail=f"in the inbox: {self._connection.hold or link.held.id}")
-        if operation.reason not in _IN_STEP:
-            asked = None if link is None else link.asked
-            return Why(reason=operation.reason, detail="" if asked is None else f"in the inbox: {asked}")
-        if one.event is None and event is not None and link is not None:
-            # Where the calendar is not read, what a person did there is seen by nobody but whoever asks.
-            if event.deleted or event.missing:
-                return Why(reason=Reason.REMOVED_WHILE_UNREAD)
-            if event.content is None or seen(event, one, self._rules).content != link.calendar:
-                return Why(reason=Reason.ONE_WAY, detail="it was edited in the calendar, and that stays there")
-        return Why(reason=operation.reason, in_step=is_here(one, self._rules) and not _kept_apart(operation))
 
     def _when(self, one: Item, event: Event | None, entries: Sequence[OutboxEntry]) -> dt.datetime | None:
         """When a run looks at it: the next one, if it has been told of a change; else when everything is compared."""
@@ -421,30 +422,11 @@ class _Inquiry:
         return max(next_run, (connection.listed_at or connection.since) + reading.IN_FULL)
 
 
-def _kept_apart(operation: Operation) -> bool:
-    """Whether the sides differ for good: somebody else's event, and an edit that stays in the studio."""
-    link = operation.link or operation.item.link
-    if operation.reason is not Reason.ANOTHERS or link is None or link.studio is None or link.calendar is None:
-        return False
-    return bool(link.studio.differs(link.calendar))
-
-
 def _event_of(one: Item) -> str | None:
     """The event that stands for an appointment now."""
     if one.event is not None:
         return one.event.id
     return one.link.event_id if one.link is not None and one.link.paired else None
-
-
-def _gone(one: Item) -> Reason:
-    """Neither side has it for this user: which of the ways to get there it was."""
-    appointment, link = one.appointment, one.link
-    if appointment is None:
-        return Reason.GONE_ON_BOTH
-    if appointment.cancelled:
-        by_calendar = link is not None and link.gone_there
-        return Reason.DELETED_IN_CALENDAR if by_calendar else Reason.CANCELLED_IN_STUDIO
-    return Reason.NOT_ASSIGNED if link is None else Reason.LEFT_USER
 
 
 def _ids(document: Stored[Document], field: str) -> Sequence[object]:
