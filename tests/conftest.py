@@ -6,8 +6,10 @@ deployed share one whole stack, and have a studio of their own in it.
 
 import uuid
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
+from google.auth import _exponential_backoff
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
@@ -43,6 +45,7 @@ def emulator(relay: TriggerRelay) -> Iterator[FirestoreEmulator]:
         made.start()
     except EmulatorMissingError as missing:
         pytest.exit(str(missing), returncode=2)
+    relay.fence(made)
     yield made
     made.stop()
 
@@ -51,6 +54,12 @@ def emulator(relay: TriggerRelay) -> Iterator[FirestoreEmulator]:
 def project() -> str:
     """A project id that no other test has."""
     return f"test-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture
+def no_pauses_of_google_auth(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It tries as often as ever where a token endpoint is sick, but does not wait 1 s and 2 s in between."""
+    monkeypatch.setattr(_exponential_backoff, "time", SimpleNamespace(sleep=lambda _: None))
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ from tests.world import World
 
 
 class Snapshot:
-    """What the stand-ins hold of a world: documents, calendars, push channels, faults, tasks, secrets; and its time.
+    """What the stand-ins hold of a world: documents, calendars, push channels, consents, faults, tasks, secrets; and
+    its time.
 
     Access tokens that Google gave out since are not taken back, as they do not count as a change in the real world
     either. Nothing of the world may be going on while it is looked at or put back.
@@ -32,6 +33,11 @@ class Snapshot:
             self.calendars = {one: _calendar(calendars._calendars[one]) for one in seen}
             channels = google.push._channels
             self.channels = _copied({one: channels[one] for one in channels if channels[one].calendar_id in seen})
+            accounts = google.accounts
+            self.subs = {account.sub for account in accounts.all() if account.email in self.lists}
+            self.consents = {key: scopes for key, scopes in accounts._consented.items() if key[0] in self.subs}
+            tokens = accounts._tokens._refresh
+            self.tokens = _copied({text: token for text, token in tokens.items() if token.sub in self.subs})
             self.faults = [copy.copy(fault) for fault in google._faults._faults]
         with tasks._changed:
             self.tasks = {name: _copied(tasks._queues[name].tasks) for name in self._ours(tasks._queues)}
@@ -49,6 +55,9 @@ class Snapshot:
             channels = google.push._channels
             since = [one for one in channels if channels[one].calendar_id in self.calendars]
             _replace(channels, since, _copied(self.channels))
+            consents, tokens = google.accounts._consented, google.accounts._tokens._refresh
+            _replace(consents, [key for key in consents if key[0] in self.subs], self.consents)
+            _replace(tokens, [text for text in tokens if tokens[text].sub in self.subs], _copied(self.tokens))
             google._faults._faults[:] = [copy.copy(fault) for fault in self.faults]
         with tasks._changed:
             for name, kept in self.tasks.items():
@@ -107,7 +116,7 @@ def _calendar(calendar: Calendar) -> Calendar:
     )
 
 
-def _replace(found: dict[str, Any], names: Iterable[str], kept: dict[str, Any]) -> None:
+def _replace(found: dict[Any, Any], names: Iterable[Any], kept: dict[Any, Any]) -> None:
     for name in names:
         del found[name]
     found |= kept

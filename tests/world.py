@@ -206,6 +206,11 @@ class World:
     def inbox(self) -> dict[str, dict[str, Any]]:
         return self.front_end.inbox()
 
+    def conflicts(self, status: str | None = None) -> dict[str, dict[str, Any]]:
+        """The schedule conflicts, by id: all, or those of one status."""
+        found = self.front_end.conflicts()
+        return {one: plain(kept) for one, kept in found.items() if status in {None, kept["status"]}}
+
     def below(self, user_id: str, collection: str) -> dict[str, dict[str, Any]]:
         """Documents below the user's connection."""
         connection = self.firestore.collection("connections").document(self.connections[user_id])
@@ -309,5 +314,7 @@ def _shown(document: Mapping[str, Any]) -> str:
 
 def _shown_event(event: Mapping[str, Any]) -> str:
     keys = ("summary", "description", "location", "status", "transparency", "visibility")
-    times = [dict(event[end]).get("dateTime") or dict(event[end]).get("date") for end in ("start", "end")]
+    # Of a cancelled occurrence only which it was.
+    ends = [dict(event[name]) for name in ("start", "end", "originalStartTime") if name in event]
+    times = [end.get("dateTime") or end.get("date") for end in ends]
     return str([(key, event.get(key)) for key in keys] + times)

@@ -216,11 +216,13 @@ def test_another_calendar_is_chosen_from_a_list_that_google_is_asked_for_again(h
 
 def test_another_account_is_used_though_a_calendar_of_the_first_was_chosen(house: House, ann: Person) -> None:
     """That choice was one among the first account's calendars: it cannot be meant for the other account."""
-    house.deployed.stack.google.add_calendar(ann.account, "Shoots")
+    shoots = house.deployed.stack.google.add_calendar(ann.account, "Shoots")
     ann.connect()
+    expect(ann.news).to_contain_text("Connected.")
     house.deployed.settle()
     ann.page.get_by_role("radio", name="Shoots").check()
     ann.button("Use this calendar").click()
+    eventually(lambda: house.front_end.user("ann")["sync"].get("calendar_id") == shoots)
     house.deployed.settle()
     ann.page.reload()
     expect(ann.page.locator("dd").nth(1)).to_contain_text("Shoots")
@@ -246,6 +248,7 @@ def test_a_calendar_that_the_account_cannot_write_to_is_replaced_by_a_choice(hou
     ann.page.get_by_role("radio", name=ann.account).check()
     ann.button("Use this calendar").click()
     expect(ann.heading("Which calendar?")).to_be_visible()
+    eventually(lambda: house.front_end.user("ann")["sync"].get("calendar_id") != "gone@group.calendar.google.com")
     house.deployed.settle()
     ann.page.reload()
     ann.sees("In step")
@@ -269,6 +272,7 @@ def test_a_calendar_that_is_gone_is_replaced_by_the_one_that_is_left(house: Hous
     expect(left).not_to_be_checked()
     left.check()
     ann.button("Use this calendar").click()
+    eventually(lambda: house.front_end.user("ann")["sync"].get("calendar_id") != second)
     house.deployed.settle()
     ann.page.reload()
     ann.sees("In step")
@@ -299,6 +303,7 @@ def test_what_was_there_before_comes_over_when_the_person_says_so(house: House, 
 
 def test_a_calendar_can_be_chosen_also_by_who_has_disconnected_before(house: House, ann: Person) -> None:
     ann.connect()
+    expect(ann.news).to_contain_text("Connected.")
     house.deployed.settle()
     ann.page.get_by_text(f"Disconnect {ann.account}").click()
     ann.button("Yes, disconnect it").click()
@@ -310,6 +315,7 @@ def test_a_calendar_can_be_chosen_also_by_who_has_disconnected_before(house: Hou
     ann.page.get_by_role("radio", name=ann.account).check()
     ann.button("Use this calendar").click()
     expect(ann.heading("Which calendar?")).to_be_visible()
+    eventually(lambda: house.front_end.user("ann")["sync"].get("calendar_id") != "gone@group.calendar.google.com")
     house.deployed.settle()
     ann.page.reload()
     ann.sees("In step")
@@ -345,6 +351,7 @@ def test_a_wrong_account_that_waits_for_an_administrator_is_let_go_of(house: Hou
 
 def test_runs_that_fail_for_hours_are_not_shown_as_in_step(house: House, ann: Person) -> None:
     ann.connect()
+    expect(ann.news).to_contain_text("Connected.")
     house.deployed.settle()
     connection = house.deployed.client.document(f"connections/{connection_of(house, 'ann')['id']}")
     connection.update({"failures": FAILURES, "synced_at": dt.datetime.now(dt.UTC) - 2 * LATE})

@@ -116,6 +116,17 @@ class Target:
                 return items, answer["nextSyncToken"]
             query["pageToken"] = answer["nextPageToken"]
 
+    def instances(self, master_id: str, **query: Any) -> list[dict[str, Any]]:
+        """All pages' items of events.instances."""
+        items: list[dict[str, Any]] = []
+        while True:
+            request = self.api.events().instances(calendarId=self.calendar_id, eventId=master_id, **query)
+            answer = request.execute()
+            items += answer["items"]
+            if "nextPageToken" not in answer:
+                return items
+            query["pageToken"] = answer["nextPageToken"]
+
     def delta(self, sync_token: str, **query: Any) -> list[dict[str, Any]]:
         return self.listing(syncToken=sync_token, **query)[0]
 

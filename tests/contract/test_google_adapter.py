@@ -25,9 +25,9 @@ from shared.adapters.secret_manager import SecretManagerSecrets
 from shared.domain import identity
 from shared.domain.account import SCOPES
 from shared.domain.connection import Channel, Connection
-from shared.domain.content import Content, Timed
+from shared.domain.content import Content, Timed, repeated
 from shared.domain.errors import AccessLost, CursorExpired, Forbidden, RateLimited, Stale, Unavailable
-from shared.domain.event import Delete, Event, Insert
+from shared.domain.event import Delete, Event, Insert, Patch
 from shared.domain.link import Seal
 from shared.domain.reasons import Reason
 from shared.ports import EventPage
@@ -194,6 +194,19 @@ def test_what_was_written_comes_back_with_whose_it_is(ann: Ann) -> None:
     [event] = ann.calendar.write([insert])
     assert isinstance(event, Event)
     assert (event.content, event.own, event.organizer, event.kind) == (content, True, ANN, "default")
+
+
+def test_a_series_comes_back_as_it_was_written_and_can_become_a_single_entry(ann: Ann) -> None:
+    once = Timed(START, START + HOUR)
+    series = Content(title="Yoga", when=repeated(once, ["RRULE:FREQ=WEEKLY;COUNT=5"], "America/New_York"))
+    written: dict[str, Any] = {"event_id": "a" * 26, "appointment_id": "p1", "seal": Seal("s", {})}
+    [event] = ann.calendar.write([Insert(content=series, **written)])
+    assert isinstance(event, Event)
+    assert (event.content, ann.read(event.id)) == (series, event)
+    single = Content(title="Yoga", when=once)
+    [event] = ann.calendar.write([Patch(content=single, units=frozenset({"when"}), etag=event.etag, **written)])
+    assert isinstance(event, Event)
+    assert event.content == single
 
 
 # --- which types of entries are listed -------------------------------------------------------------------------------

@@ -333,6 +333,7 @@ def test_a_wrong_client_secret_takes_nobodys_access(house: House) -> None:
     assert house.calendars(grant) == [ANN]
 
 
+@pytest.mark.usefixtures("no_pauses_of_google_auth")
 @pytest.mark.parametrize("what", ["503", "dropped", "timed out"])
 def test_a_refresh_without_an_answer_takes_nobodys_access(house: House, what: str) -> None:
     grant = house.connect()

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from shared.services.why import Why, why_appointment, why_event
+from shared.services.answer import Why
+from shared.services.why import why_appointment, why_event
 from tests.world import STUDIO, World, google_span, span
 
 HOST = "host@elsewhere.example"

@@ -17,7 +17,9 @@ from shared.services.connecting import Asked, answer, connect, decline
 from shared.services.disconnecting import disconnect
 from shared.services.status import Status, status
 from shared.services.sync_calendar import Outcome, sync_calendar
+from tests.end_to_end.killing import changes, changes_made
 from tests.end_to_end.switching import populated, second_calendar
+from tests.snapshot import Snapshot
 from tests.world import REDIRECT, STUDIO, World, span
 
 USE, CONFIRM = "other_account", "unconfirmed"
@@ -252,7 +254,8 @@ def two_wait(world: World) -> None:
     """Ann in step, and two other accounts of hers that wait for an answer."""
     populated(world)
     for name in ("other", "third"):
-        come(world, another(world, name))
+        world.emails[name] = another(world, name)
+        come(world, world.emails[name])
 
 
 def use(world: World) -> None:
@@ -273,21 +276,21 @@ def came_of_it(world: World) -> tuple[object, ...]:
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("say", [use, keep])
 def test_an_answer_killed_at_any_call_is_given_again_and_leaves_nothing_behind(
-    make_world: Callable[..., World], tap: Wiretap, say: Callable[[World], None]
+    world: World, tap: Wiretap, say: Callable[[World], None]
 ) -> None:
-    undisturbed = make_world()
-    two_wait(undisturbed)
+    two_wait(world)
+    prepared = Snapshot(world)
+    prepared.restore()
     tap.reset()
-    say(undisturbed)
-    calls, expected = len(tap.calls), came_of_it(undisturbed)
-    for call in range(1, calls + 1):
-        world = make_world()
-        two_wait(world)
-        tap.kill_at(call, "after")
+    say(world)
+    number, expected = changes_made(tap), came_of_it(world)
+    for change in range(1, number + 1):
+        prepared.restore()
+        tap.kill_at(change, "after", only=changes)
         with pytest.raises(Killed):
             say(world)
         tap.disarm()
         world.restart()
         with suppress(ConnectRefusedError):  # Nothing was left to do.
             say(world)
-        assert came_of_it(world) == expected, f"killed after call {call} of {calls}"
+        assert came_of_it(world) == expected, f"killed after change {change} of {number}"

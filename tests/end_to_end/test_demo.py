@@ -8,6 +8,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import zoneinfo
 from collections.abc import Sequence
 from typing import Any
 from unittest import mock
@@ -18,7 +19,7 @@ from rich.console import Console
 from local import up
 from local.demo import __main__ as demo
 from local.demo import checks as demo_checks
-from local.demo import deletions, rounds, secrecy
+from local.demo import conflicts, deletions, rounds, secrecy, series, series_edits
 from local.demo.checks import (
     Entry,
     as_studio_sees,
@@ -30,8 +31,9 @@ from local.demo.checks import (
     exactly_once,
     words_of,
 )
-from local.demo.studio import CONNECTED, PAST_DAYS, in_scope, make_studio
+from local.demo.studio import CONNECTED, PAST_DAYS, STUDIO_ZONE, in_scope, make_studio
 from local.demo.terminal import Terminal
+from local.series_readings import Shown
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TODAY = dt.date(2026, 5, 1)
@@ -89,6 +91,20 @@ def test_the_demo_runs_its_whole_job_and_every_check_holds() -> None:
         "✓ Olena is connected as before",
         "✓ It is the same connection, with the same pairs",
         "✓ In the mail outbox: lost once, well again once: 2",
+        "✓ Writes to Google for 500 occurrences: 1",
+        "✓ The class is at 21:00 before and after the clock changes: 40, in UTC 18:00",
+        "✓ The part that is the matter is on record: FREQ=HOURLY",
+        "✓ Why is it not in her calendar: unsupported_rule",
+        "✓ Nothing is parked any more",
+        "✓ Occurrences of the class with a document of their own: 5 of 40",
+        "✓ Documents of the 500: 0, but the series",
+        "✓ Marco's is a single entry: “Class: Light”",
+        "✓ Olena's calendar set to America/New_York: nothing moves",
+        "✓ Studio and Olena's calendar agree, each occurrence of 300 days: 345",
+        "✓ Studio and Marco's calendar agree, each occurrence of 300 days: 13",
+        "✓ It names both, and their overlap with ",
+        "✓ Writes to Google that it took: 1",
+        "✓ All else in Olena's calendar is as it was",
         "✓ fan_out's document reads: 2 of 2 allowed",
         "✓ Tasks that fan_out created: 2",
         "✓ Olena's run looked into the calendar once: 1 call",
@@ -98,7 +114,7 @@ def test_the_demo_runs_its_whole_job_and_every_check_holds() -> None:
         "✓ Listings of 2 idle runs: 2",
     ):
         assert line in output
-    assert len(re.findall(r"\d ms$", output.partition("┏")[0], re.MULTILINE)) == 19
+    assert len(re.findall(r"\d\s+ms$", output.partition("┏")[0], re.MULTILINE)) == 36
     assert re.search(
         r"would cancel 40 of (\d+) upcoming.*✓ The question would cancel: 40 of \1 upcoming", output, re.DOTALL
     )
@@ -348,6 +364,48 @@ def test_a_question_with_other_figures_fails_the_check(text: str, problems: list
     assert deletions.told_right(text, 40, {171, 170})[0] == problems
 
 
+# --- appointments that repeat ----------------------------------------------------------------------------------------
+
+OLD: Shown = ("2026-05-02T10:00:00Z", "2026-05-02T11:00:00Z", "Shoot", "", "confirmed", True)
+FIRST: Shown = ("2026-05-03T10:00:00Z", "2026-05-03T11:00:00Z", "Class", "", "confirmed", True)
+SECOND: Shown = ("2026-05-10T10:00:00Z", "2026-05-10T11:00:00Z", "Class", "", "confirmed", True)
+
+
+@pytest.mark.parametrize(
+    ("studio", "calendar", "problem"),
+    [
+        ([OLD, FIRST, SECOND], [OLD, FIRST, SECOND], None),
+        ([OLD, FIRST, SECOND], [OLD, FIRST], "(2026-05-10T10:00:00Z to 2026-05-10T11:00:00Z) is missing in Olena's"),
+        ([OLD, FIRST], [OLD, FIRST, SECOND], "is in Olena's calendar, but should not be"),
+        ([OLD, FIRST], [OLD, FIRST, FIRST], "is 2 times in Olena's calendar"),
+        ([OLD, FIRST], [OLD, (*FIRST[:3], "Studio B", *FIRST[4:])], "differs in Olena's calendar: location"),
+        ([FIRST], [FIRST], "“Shoot” (2026-05-02T10:00:00Z to 2026-05-02T11:00:00Z) is not there any more"),
+        ([OLD], [OLD], "Nothing new is in Olena's calendar"),
+    ],
+    ids=["the same", "one missing", "one too many", "one twice", "another place", "an old one lost", "nothing came"],
+)
+def test_occurrences_that_differ_between_the_sides_fail_the_check(
+    studio: list[Shown], calendar: list[Shown], problem: str | None
+) -> None:
+    both = [OLD], [OLD]
+    new = [OLD, SECOND], [OLD, SECOND]
+    terminal = Terminal(Console(file=io.StringIO()))
+    series.show_agreement(terminal, {"olena": both, "marco": both}, {"olena": (studio, calendar), "marco": new})
+    if problem is None:
+        assert terminal.problems == []
+    else:
+        assert any(problem in one for one in terminal.problems), terminal.problems
+
+
+def test_on_any_day_the_class_goes_over_a_change_of_the_clock() -> None:
+    zone = zoneinfo.ZoneInfo(STUDIO_ZONE)
+    for days in range(366):
+        slots = series_edits.class_slots(TODAY + dt.timedelta(days=days))
+        assert {slot.astimezone(zone).hour for slot in slots} == {series_edits.EVENING}
+        assert len({slot.hour for slot in slots}) == 2
+        assert slots[-1] - slots[0] < series.AHEAD - dt.timedelta(days=7)
+
+
 def test_the_same_day_gives_the_same_studio() -> None:
     assert make_studio(TODAY) == make_studio(TODAY)
 
@@ -377,6 +435,7 @@ def test_on_any_day_the_studio_has_what_the_demo_promises(days: int) -> None:
     assert deletions.SHARE * len(ahead) < deletions.LOST, "unusual enough that somebody is asked"
     alone = [one for one in appointments if one["user_ids"] == ["olena"] and "start" in one]
     assert sum(one["start"].date() > today for one in alone) > deletions.LOST + 10, "and other ones for the edits"
+    assert sum(map(conflicts.is_shoot, alone)) > 10, "and one to type something over"
     assert any(one["private"] for one in appointments)
     assert {one["status"] for one in appointments} == {"confirmed", "tentative"}
 

@@ -1,7 +1,7 @@
-"""Connecting and disconnecting, killed at each of their calls and done again; and what disconnecting must not need."""
+"""Connecting and disconnecting, killed after each of their changes and done again; what disconnecting must not need."""
 
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -11,6 +11,8 @@ from local.wiretap import Killed, Wiretap
 from shared.domain.account import SCOPES
 from shared.services.accounts import ConnectRefusedError
 from shared.services.disconnecting import disconnect
+from tests.end_to_end.killing import changes, changes_made
+from tests.snapshot import Snapshot
 from tests.world import CLIENT, REDIRECT, STUDIO, World, google_span, span
 
 Do = Callable[[World], object]
@@ -64,60 +66,56 @@ def come(world: World) -> None:
 
 
 def counted(world: World, tap: Wiretap, do: Do) -> int:
+    """How many changes it makes."""
     tap.reset()
     do(world)
-    return len(tap.calls)
+    return changes_made(tap)
+
+
+def dies(world: World, tap: Wiretap, do: Do, change: int) -> None:
+    """After so many changes; and another process takes its place."""
+    tap.kill_at(change, "after", only=changes)
+    with pytest.raises(Killed):
+        do(world)
+    tap.disarm()
+    world.restart()
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_connecting_killed_at_any_call_is_done_again(
-    make_world: Callable[..., World], tap: Wiretap, when: Literal["before", "after"]
-) -> None:
-    undisturbed = make_world()
-    prepared(undisturbed)
-    undisturbed.__dict__["code"] = code_of(undisturbed)
-    calls = counted(undisturbed, tap, come)
-    undisturbed.sync()
-    expected = left(undisturbed)
+def test_connecting_killed_at_any_call_is_done_again(world: World, tap: Wiretap) -> None:
+    prepared(world)
+    before = Snapshot(world)
+    before.restore()
+    world.__dict__["code"] = code_of(world)
+    number = counted(world, tap, come)
+    world.sync()
+    expected = left(world)
     assert expected["titles"] == expected["studio"] == ["Dentist", "Newborn"]
-    for call in range(1, calls + 1):
-        world = make_world()
-        prepared(world)
+    for change in range(1, number + 1):
+        before.restore()
         world.__dict__["code"] = code_of(world)
-        tap.kill_at(call, when)
-        with pytest.raises(Killed):
-            come(world)
-        tap.disarm()
-        world.restart()
+        dies(world, tap, come, change)
         come(world)
         world.sync()
-        assert left(world) == expected, f"killed {when} call {call} of {calls}"
+        assert left(world) == expected, f"killed after change {change} of {number}"
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("when", ["before", "after"])
-def test_disconnecting_killed_at_any_call_is_done_again(
-    make_world: Callable[..., World], tap: Wiretap, when: Literal["before", "after"]
-) -> None:
-    undisturbed = make_world()
-    connected(undisturbed)
-    calls = counted(undisturbed, tap, leave)
-    expected = left(undisturbed)
+def test_disconnecting_killed_at_any_call_is_done_again(world: World, tap: Wiretap) -> None:
+    connected(world)
+    before = Snapshot(world)
+    before.restore()
+    number = counted(world, tap, leave)
+    expected = left(world)
     assert (expected["accounts"], expected["secrets"], expected["channels"]) == ([], [], 0)
     assert expected["connections"] == [("disconnected", True)]
     assert expected["titles"] == expected["studio"] == ["Dentist", "Newborn"]
-    for call in range(1, calls + 1):
-        world = make_world()
-        connected(world)
-        tap.kill_at(call, when)
-        with pytest.raises(Killed):
-            leave(world)
-        tap.disarm()
-        world.restart()
+    for change in range(1, number + 1):
+        before.restore()
+        dies(world, tap, leave, change)
         if world.wiring.store.accounts_of_user(STUDIO, "ann"):
             leave(world)
-        assert left(world) == expected, f"killed {when} call {call} of {calls}"
+        assert left(world) == expected, f"killed after change {change} of {number}"
         come(world)
         world.sync()
         assert left(world)["titles"] == left(world)["studio"] == ["Dentist", "Newborn"]
@@ -129,12 +127,8 @@ def test_what_somebody_left_half_way_is_cleared_away_for_the_next(
     world = make_world()
     connected(world)
     world.add("ben")
-    calls = counted(make_connected(make_world), tap, leave)
-    tap.kill_at(calls, "before")
-    with pytest.raises(Killed):
-        leave(world)
-    tap.disarm()
-    world.restart()
+    number = counted(make_connected(make_world), tap, leave)
+    dies(world, tap, leave, number - 1)
     world.emails["ben"] = world.emails["ann"]
     with pytest.raises(ConnectRefusedError, match="at this moment"):
         world.connect("ben")
@@ -150,6 +144,7 @@ def make_connected(make_world: Callable[..., World]) -> World:
     return world
 
 
+@pytest.mark.usefixtures("no_pauses_of_google_auth")
 @pytest.mark.parametrize("trouble", ["access lost", "Google is down"])
 def test_people_can_leave_whatever_the_matter_is(make_world: Callable[..., World], trouble: str) -> None:
     world = make_connected(make_world)

@@ -17,7 +17,8 @@ def nobody_is_mailed_and_no_guest_touched(world: World) -> Any:
     """Of all that the test makes the sync write: no mail, no guest, and nothing but what is ours."""
     world.cloud.google.clear_requests()
     yield
-    ours = {"id", "summary", "description", "location", "start", "end", "status", "transparency", "visibility"}
+    times = {"start", "end", "recurrence"}
+    ours = {"id", "summary", "description", "location", "status", "transparency", "visibility"} | times
     for request in changes(world):
         assert request.query["sendUpdates"] == "none"
         assert set(request.body or {}) <= ours | {"extendedProperties"}

@@ -1,18 +1,23 @@
 """A run may die at any of its calls, before the call or after it took effect: the next one makes it good.
 
 Each flow's world is prepared once, and put back as it was before each run. The first run is undisturbed, which gives
-the number of its calls and the picture that must come out. The next ones are killed at the first, the second, ... the
-last call, each in a process of its own, and finished by another process when the dead one's lease is over.
+the number of its changes and the picture that must come out. The next ones are killed after the first, the second, ...
+the last of these, each in a process of its own, and finished by another process when the dead one's lease is over. That
+this stands for a death at any call is a test of its own.
 """
 
+import itertools
+import re
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Literal
 
 import pytest
+from google.cloud.firestore_v1.types import Document
 
 from local.wiretap import Killed, Wiretap
 from shared.domain import identity
 from shared.domain.connection import OutboxEntry
+from tests.end_to_end.killing import changes, changes_made, different, picture, undisturbed
 from tests.end_to_end.switching import dies_after_entering
 from tests.snapshot import Snapshot
 from tests.world import World, days, google_span, span
@@ -181,67 +186,91 @@ ALWAYS: dict[Flow, tuple[str, ...]] = {another_calendar: ("edited", "moved", "no
 
 
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
 def test_a_run_killed_at_any_call_is_finished_by_the_next_with_nothing_lost_and_nothing_doubled(
     make_world: Callable[..., World],
     tap: Wiretap,
     flow: Flow,
-    when: Literal["before", "after"],
     record_testsuite_property: Callable[[str, object], None],
 ) -> None:
     world = make_world()
     flow(world)
     prepared = Snapshot(world)
-    calls, expected = _undisturbed(world, prepared, tap)
-    assert calls > 10, "a flow worth killing makes more calls than that"
+    number, expected = undisturbed(world, prepared, tap)
+    assert number > 5, "a flow worth killing changes more than that"
     for standing in expected["all calendars"].values():
         titles = [title for title, _ in standing]
         assert len(titles) == len(set(titles)), "nothing stands twice, in no two calendars either"
-    for call in range(1, calls + 1):
+    for change in range(1, number + 1):
         prepared.restore()
-        tap.kill_at(call, when)
+        tap.kill_at(change, "after", only=changes)
         with pytest.raises(Killed):
             world.run("ann")
         tap.disarm()
-        assert set(ALWAYS.get(flow, ())) <= _standing(world), f"killed {when} call {call} of {calls}"
+        assert set(ALWAYS.get(flow, ())) <= _standing(world), f"killed after change {change} of {number}"
         world.restart()
         world.later(minutes=11)
         world.sync()
         world.later(minutes=11)  # Where Google asked for a pause, it is over now.
         world.sync()
-        assert different(_picture(world), expected) == {}, f"killed {when} call {call} of {calls}"
-    record_testsuite_property(f"kill points, {flow.__name__}, {when}", calls)
+        assert different(picture(world), expected) == {}, f"killed after change {change} of {number}"
+    record_testsuite_property(f"kill points, {flow.__name__}", number)
+
+
+@pytest.mark.parametrize("flow", [populate, a_mass_is_held], ids=lambda flow: flow.__name__)
+def test_a_run_leaves_the_same_wherever_it_dies_between_two_changes(
+    make_world: Callable[..., World], tap: Wiretap, flow: Flow
+) -> None:
+    """Why it is enough to kill it after each change: at any other call, no other world is left for the next run."""
+    world = make_world()
+    flow(world)
+    prepared = Snapshot(world)
+    left = {0: _left(world)}
+    prepared.restore()
+    tap.reset()
+    world.run("ann")
+    number, changed = len(tap.calls), changes_made(tap)
+    whens: tuple[Literal["before", "after"], ...] = ("before", "after")
+    for call, when in itertools.product(range(1, number + 1), whens):
+        prepared.restore()
+        tap.reset()
+        tap.kill_at(call, when)
+        with pytest.raises(Killed):
+            world.run("ann")
+        done = changes_made(tap)
+        tap.disarm()
+        here = _left(world)
+        assert here == left.setdefault(done, here), f"killed {when} call {call} of {number}"
+    assert left.keys() == set(range(changed + 1))
 
 
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
 def test_a_world_that_was_put_back_is_as_it_was(make_world: Callable[..., World], flow: Flow) -> None:
     world = make_world()
     flow(world)
-    before, picture = Snapshot(world), _picture(world)
+    before, stood = Snapshot(world), picture(world)
     world.sync()
     world.later(minutes=11)
     world.sync()
     assert before.different(Snapshot(world)) >= {"documents", "_ahead"}, "the run leaves a trace there at least"
     before.restore()
     assert before.different(Snapshot(world)) == set()
-    assert _picture(world) == picture
+    assert picture(world) == stood
 
 
-def different(came: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
-    """Part of the picture to what came out, and what should have, where these are not the same."""
-    return {part: (came[part], expected[part]) for part in expected if came[part] != expected[part]}
-
-
-def _undisturbed(world: World, prepared: Snapshot, tap: Wiretap) -> tuple[int, dict[str, Any]]:
-    prepared.restore()
-    tap.reset()
-    world.run("ann")
-    calls = len(tap.calls)
-    world.sync()
-    world.later(minutes=11)
-    world.sync()
-    return calls, _picture(world)
+def _left(world: World) -> dict[str, list[str]]:
+    """Everything outside of the process, but for what is chosen at random and what tells the time."""
+    found = Snapshot(world)
+    parts: dict[str, dict[str, object]] = {
+        "documents": {name: Document.to_json(document, sort_keys=True) for name, document in found.documents.items()},
+        "events": {one: event for calendar in found.calendars.values() for one, event in calendar.events.items()},
+        "channels": found.channels,
+        "tasks": {one: task for queue in found.tasks.values() for one, task in queue.items()},
+    }
+    return {
+        name: sorted(re.sub(r"[\w=-]{20,}|\d+", "#", f"{one}: {content}") for one, content in part.items())
+        for name, part in parts.items()
+    }
 
 
 def _standing(world: World) -> set[str]:
@@ -257,27 +286,3 @@ def _standing(world: World) -> set[str]:
         for one in world.appointments()
         if event_ids & {identity.event(connection_id, one, 0) for connection_id in connections}
     }
-
-
-def _picture(world: World) -> dict[str, Any]:
-    """With what a person is asked, and what is held; a question that a later one replaced is nobody's business."""
-    asked = sorted(
-        f"{item['kind']}: {item['text']} ({item['status']})"
-        for item in world.inbox().values()
-        if item["kind"] != "held" or item["status"] != "gone"
-    )
-    held = {
-        user_id: sorted(one for one, link in world.below(user_id, "links").items() if link["held"] is not None)
-        for user_id in sorted(world.connections)
-    }
-    # Each with its calendar: where the user has switched, the picture itself shows only one of them.
-    everywhere = {
-        user_id: sorted(
-            (event.get("summary", ""), "primary" if calendar.get("primary") else calendar["summary"])
-            for calendar in world.person(user_id).calendars()
-            for event in world.person(user_id).events(calendar["id"])
-        )
-        for user_id in sorted(world.connections)
-    }
-    counted = {user_id: sum(world.connection(user_id).taken.hours.values()) for user_id in sorted(world.connections)}
-    return world.picture() | {"inbox": asked, "held": held, "all calendars": everywhere, "counted": counted}

@@ -63,6 +63,7 @@ def test_a_person_who_removes_us_at_google_is_noticed_though_a_token_was_cached(
     assert ann.connection("ann").state == "needs_reauth"
 
 
+@pytest.mark.usefixtures("no_pauses_of_google_auth")
 @pytest.mark.parametrize("status", [500, 502, 503, 504])
 def test_a_sick_token_endpoint_is_no_lost_access(ann: World, status: int) -> None:
     ann.cloud.google.fail_next("oauth2.token", status, "backendError", times=4)

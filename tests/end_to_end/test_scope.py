@@ -380,8 +380,8 @@ def test_however_a_hidden_entry_goes_its_text_is_in_no_log(doctor: tuple[World, 
 def test_hidden_entries_that_are_parked_put_off_or_held_leave_no_text_anywhere(world: World) -> None:
     world.join("ann")
     world.sync()
-    weekly = {end: {**times, "timeZone": "Europe/Berlin"} for end, times in google_span(4).items()}
-    world.types("ann", **HIDDEN, visibility="private", recurrence=["RRULE:FREQ=WEEKLY;COUNT=3"], **weekly)
+    zoned = {end: {**times, "timeZone": "Europe/Berlin"} for end, times in google_span(4).items()}
+    world.types("ann", **HIDDEN, visibility="private", recurrence=["RRULE:FREQ=WEEKLY;BYMONTHDAY=3;COUNT=3"], **zoned)
     events = [world.types("ann", **HIDDEN, visibility="private", **google_span(5 + n)) for n in range(7)]
     world.sync()
     assert len(world.appointments()) == 7

@@ -86,14 +86,15 @@ def test_an_appointment_that_does_not_fit_is_parked_by_field_and_syncs_once_corr
     assert ann.below("ann", "parked") == {}
 
 
-def test_repeating_entries_are_parked_on_both_sides_and_the_rest_goes_on(ann: World) -> None:
-    ann.book("weekly", title="Weekly", user_ids=["ann"], recurrence=["RRULE:FREQ=WEEKLY"], **span(4))
+def test_what_repeats_by_the_hour_is_parked_on_both_sides_and_the_rest_goes_on(ann: World) -> None:
+    hourly = {"recurrence": ["RRULE:FREQ=HOURLY"], "time_zone": "Europe/Berlin"}
+    ann.book("hourly", title="Hourly", user_ids=["ann"], **hourly, **span(4))
     start = {**google_span(5)["start"], "timeZone": "Europe/Berlin"}
     end = {**google_span(5)["end"], "timeZone": "Europe/Berlin"}
-    ann.types("ann", summary="Yoga", start=start, end=end, recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    ann.types("ann", summary="Yoga", start=start, end=end, recurrence=["RRULE:FREQ=WEEKLY;BYMONTHDAY=3;COUNT=3"])
     ann.types("ann", summary="Dentist", **google_span(6))
     ann.sync()
-    assert {parked["reason"] for parked in ann.below("ann", "parked").values()} == {"repeating"}
+    assert {parked["reason"] for parked in ann.below("ann", "parked").values()} == {"unsupported_rule"}
     assert len(ann.below("ann", "parked")) == 2
     assert "Dentist" in {document["title"] for document in ann.appointments().values()}
 
@@ -101,7 +102,7 @@ def test_repeating_entries_are_parked_on_both_sides_and_the_rest_goes_on(ann: Wo
 def test_a_parked_entry_that_is_deleted_in_the_calendar_is_parked_no_longer(ann: World) -> None:
     start = {**google_span(5)["start"], "timeZone": "Europe/Berlin"}
     end = {**google_span(5)["end"], "timeZone": "Europe/Berlin"}
-    yoga = ann.types("ann", summary="Yoga", start=start, end=end, recurrence=["RRULE:FREQ=DAILY;COUNT=3"])
+    yoga = ann.types("ann", summary="Yoga", start=start, end=end, recurrence=["RRULE:FREQ=WEEKLY;BYMONTHDAY=3;COUNT=3"])
     ann.sync()
     ann.person("ann").delete("primary", yoga)
     ann.sync()

@@ -10,9 +10,10 @@ from shared.adapters.google_calendar import GoogleCalendar
 from shared.domain.errors import Park
 from shared.domain.operation import Item, Rules
 from shared.domain.reasons import Reason
+from shared.services.answer import Why
 from shared.services.disconnecting import disconnect
-from shared.services.why import Why
 from tests.end_to_end.asking_why import HOST, in_step, invited, settled, typed, why
+from tests.end_to_end.repeating import at, overlay, timed
 from tests.world import CLIENT, STUDIO, World, google_span, span
 
 Scenario = Callable[[World, pytest.MonkeyPatch], Why]
@@ -220,6 +221,17 @@ def deleted_while_two_way_was_off(world: World, _: pytest.MonkeyPatch) -> Why:
     return why(world, appointment="shoot")
 
 
+@answers(Reason.WITH_SERIES)
+def an_occurrence_of_a_series_that_is_too_old(world: World, _: pytest.MonkeyPatch) -> Why:
+    settled(world)
+    rule = ["RRULE:FREQ=WEEKLY;COUNT=2"]
+    world.book("old", **timed(start=at(-60), end=at(-60, 11), recurrence=rule))
+    occurrence = overlay(world, -59, "old", title="Edited")
+    assert why(world, appointment=occurrence).reason is Reason.WITH_SERIES
+    world.sync()
+    return why(world, appointment=occurrence)
+
+
 @answers(Reason.GONE_ON_BOTH)
 def erased(world: World, _: pytest.MonkeyPatch) -> Why:
     in_step(world)
@@ -364,14 +376,28 @@ def a_field_that_was_put_right(world: World, _: pytest.MonkeyPatch) -> Why:
     return why(world, appointment="odd")
 
 
-@answers(Reason.REPEATING)
-def an_entry_that_repeats(world: World, _: pytest.MonkeyPatch) -> Why:
+@answers(Reason.UNSUPPORTED_RULE)
+def an_entry_that_repeats_by_an_unsupported_rule(world: World, _: pytest.MonkeyPatch) -> Why:
     settled(world)
     times = {end: {**when, "timeZone": "Europe/Berlin"} for end, when in google_span(5).items()}
-    event_id = typed(world, recurrence=["RRULE:FREQ=DAILY;COUNT=3"], **times)
-    assert why(world, event=event_id).reason is Reason.REPEATING
+    event_id = typed(world, recurrence=["RRULE:FREQ=WEEKLY;BYMONTHDAY=3;COUNT=3"], **times)
+    assert why(world, event=event_id).reason is Reason.UNSUPPORTED_RULE
     world.sync()
     return why(world, event=event_id)
+
+
+@answers(Reason.WITH_SERIES)
+def an_occurrence_that_its_series_ends_before(world: World, _: pytest.MonkeyPatch) -> Why:
+    settled(world)
+    times = {"time_zone": "UTC", **span(5)}
+    world.book("daily", title="Daily", user_ids=["ann"], recurrence=["RRULE:FREQ=DAILY;COUNT=5"], **times)
+    third = times["start"] + dt.timedelta(days=2)
+    place = {"series_id": "daily", "original_start": third}
+    world.book(f"daily_{third:%Y%m%dT%H%M%SZ}", title="Third", user_ids=["ann"], **place)
+    world.sync()
+    world.edit("daily", recurrence=["RRULE:FREQ=DAILY;COUNT=2"])
+    world.sync()
+    return why(world, appointment=f"daily_{third:%Y%m%dT%H%M%SZ}")
 
 
 @answers(Reason.REFUSED_BY_PROVIDER)

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from shared.domain.reasons import Reason
-from shared.services.why import Why
+from shared.services.answer import Why
 from tests.end_to_end.asking_why import invited, typed, why
 from tests.world import World, google_span, span
 
@@ -69,12 +69,12 @@ def furnish(world: World) -> set[str]:
         "tentative": {"status": "tentative"},
         "bens": {"user_ids": ["ben"]},
         "private": {"private": True},
-        "repeating": {"recurrence": ["RRULE:FREQ=DAILY"], "time_zone": "Europe/Berlin"},
+        "hourly": {"recurrence": ["RRULE:FREQ=HOURLY"], "time_zone": "Europe/Berlin"},
         "upside-down": {**span(5), "end": span(4)["start"]},
         "odd": {"title": 7},
     }.items()):  # fmt: skip
         world.book(appointment_id, **{"title": appointment_id, "user_ids": ["ann"], **span(number), **fields})
-    repeating = {end: {**when, "timeZone": "Europe/Berlin"} for end, when in google_span(9).items()}
+    zoned = {end: {**when, "timeZone": "Europe/Berlin"} for end, when in google_span(9).items()}
     return {
         typed(world),
         typed(world, summary="twin", **google_span(50)),
@@ -83,7 +83,7 @@ def furnish(world: World) -> set[str]:
         typed(world, eventType="focusTime"),
         typed(world, eventType="outOfOffice"),
         typed(world, **google_span(-24 * 60)),
-        typed(world, recurrence=["RRULE:FREQ=DAILY;COUNT=3"], **repeating),
+        typed(world, recurrence=["RRULE:FREQ=WEEKLY;BYMONTHDAY=3;COUNT=3"], **zoned),
         *(invited(world, answer) for answer in ("needsAction", "tentative", "accepted", "declined")),
     }
 

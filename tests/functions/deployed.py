@@ -170,7 +170,7 @@ class Deployed:
             yield client, client.queue_path(project or self.stack.project, LOCATION, queue)
 
     def settle(self) -> None:
-        assert self.stack.settle(20), "the stack does not come to rest"
+        assert self.stack.settle(60), "the stack does not come to rest"
 
     def calm(self) -> None:
         """Undo whatever a test switched on or broke, and let everything come to rest."""

@@ -457,8 +457,16 @@ BROKEN: dict[str, tuple[dict[str, Any], str, str]] = {
     "an unknown kind": ({"kind": "party"}, "kind", "invalid"),
     "a title that is a number": ({"title": 5}, "title", "invalid"),
     "a whole day without dates": ({"all_day": True}, "start_date", "invalid"),
-    "one that repeats": ({"recurrence": ["RRULE:FREQ=DAILY"]}, "recurrence", "repeating"),
-    "an occurrence": ({"series_id": "s"}, "series_id", "repeating"),
+    "one that repeats by the hour": (
+        {"recurrence": ["RRULE:FREQ=HOURLY"], "time_zone": "Europe/Berlin"},
+        "recurrence",
+        "unsupported_rule",
+    ),
+    "one that repeats nowhere": (
+        {"recurrence": ["RRULE:FREQ=DAILY"], "time_zone": "Europe/Nowhere"},
+        "time_zone",
+        "invalid",
+    ),
 }
 
 
@@ -482,7 +490,7 @@ def test_appointments_that_break_the_contract_are_parked_with_field_and_reason_a
     assert house.below("ann", "outbox") == {}
     for what in BROKEN:
         right = {"title": what, "kind": "session", "status": "confirmed", "all_day": False, **span(3)}
-        house.front_end.edit(what, recurrence=firestore.DELETE_FIELD, series_id=firestore.DELETE_FIELD, **right)
+        house.front_end.edit(what, recurrence=firestore.DELETE_FIELD, **right)
     eventually(lambda: house.titles("ann") == sorted(["Good", *BROKEN]))
     deployed.settle()
     assert house.below("ann", "parked") == {}

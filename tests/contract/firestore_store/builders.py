@@ -35,7 +35,9 @@ def a_link(appointment_id: str = "p1", event_id: str = "e1", **fields: Any) -> L
 
 
 def parked(**fields: Any) -> Parked:
-    return Parked(**{"appointment_id": "p1", "reason": Reason.REPEATING, "field": "recurrence", "since": NOW, **fields})
+    return Parked(
+        **{"appointment_id": "p1", "reason": Reason.UNSUPPORTED_RULE, "field": "recurrence", "since": NOW, **fields}
+    )
 
 
 def a_creation(appointment_id: str = "p1", **fields: Any) -> StudioWrite:

@@ -55,10 +55,17 @@ def ask_everything(store: FirestoreStore) -> None:
     store.parked("c1")
     store.links_of_events("c1", ["e1"])
     store.links_of_colleagues("s1", {"e1": "ann@example.org"})
+    store.links_of_series("c1", ["p1"])
     store.all_links("c1")
     store.upcoming_pairs("c1", NOW)
     store.appointments_of_user("s1", "u1", NOW)
     store.appointments_changed("s1", NOW)
+    store.occurrences("s1", ["p1"])
+    store.times_between("s1", "u1", NOW, NOW, 1)
+    store.occurrences_between("s1", ["p1"], NOW, NOW, 1)
+    store.times_of_series("s1", "u1", 1)
+    store.times_of_occurrences("s1", ["p1"], 1)
+    store.conflicts("s1", "u1", ["p1"])
     store.accounts_of_user("s1", "u1")
     store.users_with_email(["ann@example.org"])
     store.users_signed_in_by("1")
@@ -86,7 +93,8 @@ def needed(query: StructuredQuery) -> Index:
     group = query.from_[0].collection_id
     wanted = list(filters(query))
     equal = frozenset(field for field, operator in wanted if operator in {Operator.EQUAL, Operator.IN})
-    rest: list[Field] = [(field, "CONTAINS") for field, operator in wanted if operator == Operator.ARRAY_CONTAINS]
+    within = {Operator.ARRAY_CONTAINS, Operator.ARRAY_CONTAINS_ANY}
+    rest: list[Field] = [(field, "CONTAINS") for field, operator in wanted if operator in within]
     taken = equal | {field for field, _ in rest}
     ranges = [field for field, _ in wanted if field not in taken] + [one.field.field_path for one in query.order_by]
     rest += [(field, "ASCENDING") for field in dict.fromkeys(ranges) if field not in {*taken, "__name__"}]
@@ -137,7 +145,7 @@ def everything(
     """Every query that the store makes."""
     firestore_client.document("connections/c1").set({"studio_id": "s1", "calendar_id": "ann@example.org"})
     ask_everything(store)
-    assert len(asked) == 18
+    assert len(asked) == 27
     return asked
 
 
@@ -177,4 +185,5 @@ def test_what_expires_is_deleted_by_firestore() -> None:
         "entries",
         "mail",
         "invitations",
+        "conflicts",
     }

@@ -15,8 +15,9 @@ from shared.domain.connection import (
 )
 from shared.domain.errors import Stale
 from shared.domain.inbox import InboxItem
+from shared.domain.link import buried
 from shared.domain.reasons import Reason
-from shared.ports import InboxWrite, RunLog, Settlement
+from shared.ports import InboxWrite, RunLog, Settlement, StudioErasure
 from tests.contract.firestore_store.builders import (
     HOUR,
     NOW,
@@ -51,6 +52,24 @@ def test_a_settlement_stores_link_appointment_and_connection_in_one_step(
         "notes": "kept",
         "sync": {"connection": "c1", "at": NOW},
     }
+
+
+def test_what_goes_by_another_id_from_now_on_leaves_a_tombstone_in_the_same_step(
+    connected: FirestoreStore, put: Put
+) -> None:
+    put({"studios/s1/appointments/p1": {"title": "Old"}})
+    erase = StudioErasure(
+        studio_id="s1", appointment_id="p1", version=connected.appointments("s1", ["p1"])["p1"].version
+    )
+    link, tombstone = a_link("p2"), buried(a_link(), NOW)
+    settlement = Settlement(link=link, tombstone=tombstone, studio=a_creation("p2", title="Old"), erase=erase)
+    connected.settle("c1", version_of(connected), {"lease": None}, [settlement])
+    assert connected.all_links("c1") == {"p1": tombstone, "p2": link}
+    assert set(connected.appointments("s1", ["p1", "p2"])) == {"p2"}
+    put({"studios/s1/appointments/p1": {"title": "Back"}})
+    with pytest.raises(Stale):
+        connected.settle("c1", version_of(connected), {"lease": None}, [settlement])
+    assert set(connected.appointments("s1", ["p1", "p2"])) == {"p1", "p2"}
 
 
 def test_an_appointment_changed_since_it_was_read_stops_everything_of_that_step(
@@ -198,7 +217,7 @@ def test_a_log_is_kept_in_chunks_that_expire(connected: FirestoreStore, document
         LogEntry(
             appointment_id=f"p{number}",
             calendar="patch",
-            reason=Reason.REPEATING,
+            reason=Reason.UNSUPPORTED_RULE,
             units=("title", "when"),
             studio_before={"title": "Old", "start": NOW, "user_ids": ["u1"]},
             lost=({"unit": "title", "text": "x"},),

@@ -10,7 +10,7 @@ import msgspec
 
 from shared.domain import identity
 from shared.domain.appointment import Appointment
-from shared.domain.content import UNITS, AllDay, Content, Timed, Unit
+from shared.domain.content import UNITS, AllDay, Content, Timed, Unit, repeated
 from shared.domain.errors import Park
 from shared.domain.event import Event
 from shared.domain.link import Held, Link, Seal, new_seal
@@ -56,6 +56,11 @@ def content(at: str = "10:00", **fields: Any) -> Content:
     return Content(**{"title": "Newborn", "location": "Studio", "when": a_time(at), **fields})
 
 
+def series_content(at: str, *lines: str, **fields: Any) -> Content:
+    """An entry that repeats from that day on, by UTC's clock."""
+    return content(**{"when": repeated(a_time(at), lines, "UTC"), **fields})
+
+
 def changed(base: Content, unit: Unit, which: int) -> Content:
     return msgspec.structs.replace(base, **{unit: VALUES[unit][which]})
 
@@ -65,7 +70,8 @@ def an_appointment(at: str = "10:00", *, users: tuple[str, ...] = (ANN,), **fiel
     if isinstance(when, AllDay):
         times: dict[str, Any] = {"all_day": True, "start_date": when.start, "end_date": when.end}
     else:
-        times = {"start": when.start, "end": when.end}
+        times = {"start": when.start, "end": when.end} | ({"time_zone": when.zone} if when.zone else {})
+    times |= {"recurrence": when.recurrence} if when.recurrence else {}
     words = {"kind": "session", "title": "Newborn", "location": "Studio"}
     return Appointment(**{**words, **times, "user_ids": users, **fields})
 
@@ -101,7 +107,7 @@ def somebody_elses(at: str = "10:00", **fields: Any) -> Event:
 
 
 def an_unfit_event(**fields: Any) -> Event:
-    return an_event(**{"content": None, "unfit": Reason.REPEATING, "unfit_detail": "recurrence", **fields})
+    return an_event(**{"content": None, "unfit": Reason.UNSUPPORTED_RULE, "unfit_detail": "FREQ=HOURLY", **fields})
 
 
 def a_deleted_event(generation: int = 0, **fields: Any) -> Event:

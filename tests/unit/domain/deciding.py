@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.domain.event import Delete, Insert, Patch, Restore
-from shared.domain.operation import CancelAppointment, CreateAppointment, Item, Operation, UpdateAppointment
+from shared.domain.operation import CancelAppointment, CreateAppointment, Item, LetGo, Operation, UpdateAppointment
 from shared.domain.plan import decide
 from tests.unit.domain.builders import BOB, a_seal, an_appointment, content, rules
 
@@ -24,7 +24,7 @@ def deeds(operation: Operation) -> str:
     """What an operation does, in a few words, in the order in which it is done."""
     words = {
         Insert: "insert", Patch: "patch", Delete: "delete", Restore: "restore",
-        CreateAppointment: "create", UpdateAppointment: "update", CancelAppointment: "cancel",
+        CreateAppointment: "create", UpdateAppointment: "update", CancelAppointment: "cancel", LetGo: "let go",
     }  # fmt: skip
     done = [words[type(write)] for write in (operation.calendar, operation.studio) if write is not None]
     if isinstance(operation.studio, UpdateAppointment) and (operation.studio.join or operation.studio.leave):

@@ -134,17 +134,80 @@ def test_a_misfits_message_does_not_quote_what_the_document_says() -> None:
     assert "Secret" not in str(parked.value)
 
 
+# --- what repeats ----------------------------------------------------------------------------------------------------
+
+WEEKLY = ("RRULE:FREQ=WEEKLY;COUNT=5", "EXDATE:20260527T100000Z")
+SERIES = {"recurrence": [f" {line} " for line in WEEKLY], "time_zone": "Europe/Berlin"}
+
+
+def test_a_series_is_read_with_its_zone_and_its_lines() -> None:
+    assert read(a_document(**SERIES)).when == Timed(TEN, ELEVEN, "Europe/Berlin", WEEKLY)
+
+
+def test_a_series_of_whole_days_has_no_zone() -> None:
+    lines = ["RRULE:FREQ=YEARLY"]
+    for zone in (None, "Europe/Berlin", "Europe/Nowhere"):
+        when = read(an_all_day_document(recurrence=lines, time_zone=zone)).when
+        assert when == AllDay(DAY, DAY + dt.timedelta(days=1), tuple(lines))
+
+
+def test_a_zone_that_is_not_named_is_the_studios() -> None:
+    document = a_document(**{**SERIES, "time_zone": None})
+    assert read_appointment(document, "Asia/Kathmandu").content().when == Timed(TEN, ELEVEN, "Asia/Kathmandu", WEEKLY)
+    assert read_appointment(a_document(**SERIES), "Asia/Kathmandu").content() == read(a_document(**SERIES))
+
+
+def test_a_name_that_windows_uses_becomes_the_zones_own() -> None:
+    when = read(a_document(**{**SERIES, "time_zone": "W. Europe Standard Time"})).when
+    assert when == Timed(TEN, ELEVEN, "Europe/Berlin", WEEKLY)
+
+
+@pytest.mark.parametrize("zone", [None, "Europe/Nowhere", "", "Asia/Tokyo"])
+def test_a_single_appointment_needs_no_zone_and_has_none(zone: str | None) -> None:
+    for nothing in ({}, {"recurrence": []}, {"recurrence": None}):
+        assert read(a_document(**nothing, time_zone=zone)).when == Timed(TEN, ELEVEN)
+
+
+def test_an_occurrence_is_an_entry_by_itself_whatever_its_document_says_of_repeating() -> None:
+    occurrence = {**SERIES, "series_id": "s1", "original_start": TEN, "time_zone": "Europe/Nowhere"}
+    assert read(a_document(**occurrence)).when == Timed(TEN, ELEVEN)
+    whole_day = {"recurrence": ["nonsense"], "series_id": "s1", "original_date": "2026-05-20"}
+    assert read(an_all_day_document(**whole_day)).when == AllDay(DAY, DAY + dt.timedelta(days=1))
+
+
 @pytest.mark.parametrize(
-    ("fields", "field"),
+    ("fields", "reason", "field", "expected"),
     [
-        ({"recurrence": ["RRULE:FREQ=DAILY"]}, "recurrence"),
-        ({"series_id": "s1", "original_start": TEN}, "series_id"),
+        ({"time_zone": None}, Reason.INVALID, "time_zone", "missing"),
+        ({"time_zone": " "}, Reason.INVALID, "time_zone", "missing"),
+        ({"time_zone": "Europe/Nowhere"}, Reason.INVALID, "time_zone", "Europe/Nowhere"),
+        ({"time_zone": "GMT+2:00"}, Reason.INVALID, "time_zone", "GMT+2:00"),
+        ({"recurrence": ["RRULE:FREQ=HOURLY"]}, Reason.UNSUPPORTED_RULE, "recurrence", "FREQ=HOURLY"),
+        ({"recurrence": [""]}, Reason.UNSUPPORTED_RULE, "recurrence", "neither RRULE nor RDATE"),
+        (
+            {"recurrence": ["RRULE:FREQ=DAILY;COUNT=1", "EXDATE:20260520T100000Z"]},
+            Reason.UNSUPPORTED_RULE,
+            "recurrence",
+            "no occurrence",
+        ),
+        (
+            {"recurrence": ["RDATE:20260519T100000Z"]},
+            Reason.UNSUPPORTED_RULE,
+            "recurrence",
+            "RDATE: before the first",
+        ),
+        ({"start": dt.datetime(9999, 12, 31, tzinfo=dt.UTC), "end": dt.datetime(9999, 12, 31, tzinfo=dt.UTC)},
+         Reason.UNSUPPORTED_RULE, "recurrence", "too far from now"),
+        ({"end": TEN + dt.timedelta(days=400)}, Reason.UNSUPPORTED_RULE, "recurrence", "too far apart"),
     ],
-)
-def test_what_repeats_is_parked_until_it_can_sync(fields: dict[str, Any], field: str) -> None:
+)  # fmt: skip
+def test_a_series_that_does_not_fit_names_its_field_and_the_part(
+    fields: dict[str, Any], reason: Reason, field: str, expected: str
+) -> None:
     with pytest.raises(Park) as parked:
-        read(a_document(**fields))
-    assert (parked.value.reason, parked.value.field) == (Reason.REPEATING, field)
+        read(a_document(**{**SERIES, **fields}))
+    assert (parked.value.reason, parked.value.field) == (reason, field)
+    assert expected in parked.value.detail
 
 
 # --- what is written back --------------------------------------------------------------------------------------------
@@ -154,15 +217,21 @@ def stored(document: dict[str, Any], fields: Mapping[str, Any]) -> dict[str, Any
     return {key: value for key, value in {**document, **fields}.items() if value is not None}
 
 
-@pytest.mark.parametrize("before", [a_document(), an_all_day_document()], ids=["was timed", "was all-day"])
+@pytest.mark.parametrize(
+    "before",
+    [a_document(), an_all_day_document(), a_document(**SERIES)],
+    ids=["was timed", "was all-day", "was a series"],
+)
 @pytest.mark.parametrize(
     "held",
     [
         content(description="Two\nlines", status="tentative", busy=False, private=True),
         content(when=AllDay(DAY, DAY + dt.timedelta(days=3))),
         content("10:00-10:00", title=""),
+        content(when=Timed(TEN, TEN, "Europe/Berlin", WEEKLY)),
+        content(when=AllDay(DAY, DAY + dt.timedelta(days=2), ("RRULE:FREQ=DAILY;INTERVAL=9",))),
     ],
-    ids=["timed", "all-day", "zero-length"],
+    ids=["timed", "all-day", "zero-length", "series", "all-day series"],
 )
 def test_what_is_written_is_read_as_the_same(before: dict[str, Any], held: Content) -> None:
     assert read(stored(before, fields_of(held, UNITS))) == held
@@ -180,11 +249,22 @@ def test_times_are_written_together_and_the_other_kind_is_removed() -> None:
         "all_day": False,
         "start_date": None,
         "end_date": None,
+        "recurrence": None,
     }
 
 
+def test_the_zone_is_written_for_a_series_of_times_only() -> None:
+    lines = ("RRULE:FREQ=DAILY",)
+    days = AllDay(DAY, DAY + dt.timedelta(days=1), lines)
+    assert "time_zone" not in fields_of(content("10:00"), ["when"])
+    assert "time_zone" not in fields_of(content(when=days), ["when"])
+    assert fields_of(content(when=days), ["when"])["recurrence"] == [*lines]
+    fields = fields_of(content(when=Timed(TEN, ELEVEN, "Europe/Oslo", lines)), ["when"])
+    assert (fields["time_zone"], fields["recurrence"]) == ("Europe/Oslo", [*lines])
+
+
 def test_nothing_but_owned_fields_is_ever_written() -> None:
-    for when in (a_time("10:00"), AllDay(DAY, DAY + dt.timedelta(days=1))):
+    for when in (a_time("10:00"), AllDay(DAY, DAY + dt.timedelta(days=1)), Timed(TEN, TEN, "Europe/Berlin", WEEKLY)):
         assert fields_of(content(when=when), EVERY_UNIT).keys() <= set(OWNED)
 
 

@@ -72,6 +72,13 @@ def test_occurrences_of_a_series_and_other_studios_have_ids_of_their_own() -> No
     assert len(ids) == 6
 
 
+def test_what_a_series_lets_go_has_an_id_of_its_own_each_time() -> None:
+    slot = "20260520T100000Z"
+    ids = [identity.single("appt1", slot, event_id) for event_id in ("first", "second")]
+    assert len({*ids, identity.occurrence("appt1", slot), identity.single("appt2", slot, "first")}) == 4
+    assert all(identity.usable(one) for one in ids)
+
+
 def test_a_connection_is_told_by_each_of_its_parts() -> None:
     parts = ["studio1", "ann", "google", "1", "primary"]
     others = [[*parts[:at], "other", *parts[at + 1 :]] for at in range(len(parts))]

@@ -271,8 +271,8 @@ def test_an_unrecorded_write_of_ours_is_no_pending_edit_when_the_appointment_lea
 
 
 def test_a_reassigned_appointment_that_does_not_fit_is_parked_and_its_event_stays() -> None:
-    repeating = an_appointment(users=(BOB,), recurrence=("RRULE:FREQ=DAILY",))
-    assert deeds(decided(item(link=a_link(), appointment=repeating, event=an_event()))) == "park"
+    hourly = an_appointment(users=(BOB,), recurrence=("RRULE:FREQ=HOURLY",), time_zone="Europe/Berlin")
+    assert deeds(decided(item(link=a_link(), appointment=hourly, event=an_event()))) == "park"
 
 
 # --- restored from the bin -------------------------------------------------------------------------------------------

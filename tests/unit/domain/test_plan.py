@@ -61,7 +61,7 @@ STUDIO: dict[str, Appointment | None] = {
 CALENDAR: dict[str, Event | None] = {
     "not asked": None, "here": an_event(), "edited": an_event(location="Park"), "deleted": a_deleted_event(),
     "a person's": a_foreign_event(), "an invitation": somebody_elses(), "ours": an_event(seal=a_seal(content())),
-    "not found": a_missing_event(), "repeating": an_unfit_event(),
+    "not found": a_missing_event(), "hourly": an_unfit_event(),
 }  # fmt: skip
 TABLE = """
     none       | here            | not asked     | insert, pair         | created_in_studio
@@ -109,7 +109,7 @@ TABLE = """
     gone there | cancelled       | edited        | update, pair         | restored_in_calendar
     gone there | Bob's           | here          | nothing              | not_assigned
     paired     | here            | not found     | doubt                | not_found
-    paired     | here            | repeating     | park                 | repeating
+    paired     | here            | hourly        | park                 | unsupported_rule
 """
 
 
@@ -208,9 +208,9 @@ def test_after_joining_both_texts_stay_as_they_are() -> None:
 
 
 def test_joining_what_does_not_fit_parks_it() -> None:
-    repeating = an_appointment(users=(BOB,), recurrence=("RRULE:FREQ=DAILY",))
-    operation = decided(item(appointment=repeating, event=a_foreign_event()))
-    assert (deeds(operation), operation.reason) == ("park", Reason.REPEATING)
+    hourly = an_appointment(users=(BOB,), recurrence=("RRULE:FREQ=HOURLY",), time_zone="Europe/Berlin")
+    operation = decided(item(appointment=hourly, event=a_foreign_event()))
+    assert (deeds(operation), operation.reason) == ("park", Reason.UNSUPPORTED_RULE)
 
 
 def test_a_guests_copy_of_a_colleagues_entry_is_known_as_that() -> None:
@@ -286,9 +286,14 @@ def test_what_is_merely_not_to_be_found_leads_to_nothing_but_doubt(link: str, st
         (item(misfit=a_misfit(), link=a_link(), event=an_event(title="B")), Reason.INVALID),
         (item(misfit=a_misfit(), link=a_link(), event=a_deleted_event()), Reason.INVALID),
         (item(appointment=an_appointment(end=None)), Reason.INVALID),
-        (item(appointment=an_appointment(recurrence=("RRULE:FREQ=DAILY",)), link=a_link()), Reason.REPEATING),
-        (item(event=an_unfit_event()), Reason.REPEATING),
-        (item(event=an_unfit_event(), link=a_link(), appointment=CANCELLED), Reason.REPEATING),
+        (
+            item(
+                appointment=an_appointment(recurrence=("RRULE:FREQ=HOURLY",), time_zone="Europe/Berlin"), link=a_link()
+            ),
+            Reason.UNSUPPORTED_RULE,
+        ),
+        (item(event=an_unfit_event()), Reason.UNSUPPORTED_RULE),
+        (item(event=an_unfit_event(), link=a_link(), appointment=CANCELLED), Reason.UNSUPPORTED_RULE),
         (item(appointment_id="x" * (LONGEST_ID + 1), appointment=an_appointment()), Reason.INVALID),
     ],
     ids=[
@@ -296,7 +301,7 @@ def test_what_is_merely_not_to_be_found_leads_to_nothing_but_doubt(link: str, st
         "a paired document, edited in the calendar",
         "a paired document, deleted in the calendar",
         "times missing",
-        "a paired appointment that repeats now",
+        "a paired appointment that repeats by the hour now",
         "an event",
         "a paired event, cancelled in the studio: deleting would take every repetition",
         "an id that the seal has no room for",

@@ -206,7 +206,7 @@ def test_what_does_not_fit_is_parked_only_if_it_would_come_in(
     link: Any, event: Event, fields: dict[str, Any], out: Reason | None
 ) -> None:
     operation = decided(item(event=event, link=link), **fields)
-    expected = ("park", Reason.REPEATING) if out is None else ("nothing", out)
+    expected = ("park", Reason.UNSUPPORTED_RULE) if out is None else ("nothing", out)
     assert (deeds(operation), operation.reason) == expected
 
 

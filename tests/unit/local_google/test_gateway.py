@@ -67,8 +67,8 @@ def test_a_parameter_that_is_not_in_the_discovery_document_is_refused(
     ("method", "path", "named"),
     [
         ("GET", "colors", "calendar.colors.get"),
-        ("GET", f"{EVENTS}/abcde/instances", "calendar.events.instances"),
-        ("GET", f"{EVENTS}?singleEvents=true", "singleEvents=true"),
+        ("POST", f"{EVENTS}/abcde/move?destination=x", "calendar.events.move"),
+        ("GET", f"{EVENTS}?maxAttendees=1", "maxAttendees"),
         ("GET", f"{EVENTS}?privateExtendedProperty=a%3Db&privateExtendedProperty=c%3Dd", "privateExtendedProperty"),
     ],
 )
@@ -87,11 +87,11 @@ def test_other_apis_and_fields_are_not_simulated_either(google: GoogleSimulator)
     assert "conferenceData" not in call(google, token, "POST", EVENTS, json=body).json()
 
 
-def test_an_occurrence_of_a_series_is_not_simulated(google: GoogleSimulator) -> None:
-    series = google.person(ACCOUNT).insert(recurrence=["RRULE:FREQ=DAILY"], **an_hour(timeZone="Europe/Berlin"))
-    with pytest.raises(ApiError) as caught:
-        google.person(ACCOUNT).delete("primary", f"{series['id']}_20270601T080000Z")
-    assert caught.value.status == 501
+def test_a_delta_of_instances_is_not_simulated(google: GoogleSimulator) -> None:
+    token = google.ui_token(ACCOUNT)
+    sync_token = call(google, token, "GET", f"{EVENTS}?singleEvents=true").json()["nextSyncToken"]
+    answer = call(google, token, "GET", f"{EVENTS}?singleEvents=true&syncToken={sync_token}")
+    assert error_of(answer)[0] == 501
 
 
 def test_a_path_outside_the_api_is_not_found(google: GoogleSimulator) -> None:

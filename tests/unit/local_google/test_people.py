@@ -14,6 +14,7 @@ from tests.unit.local_google.conftest import Webhook
 
 BERT, CLEO, BOSS = "bert@example.com", "cleo@example.com", "boss@elsewhere.example"
 UID = "meeting-1@elsewhere.example"
+ORIGINAL = {"dateTime": "2027-06-08T10:00:00+02:00", "timeZone": "Europe/Berlin"}
 
 
 @pytest.fixture
@@ -214,6 +215,39 @@ class TestMail:
         )
         assert (event["birthdayProperties"], event["recurrence"]) == (contact, ["RRULE:FREQ=YEARLY"])
         assert event["organizer"] == {"email": ACCOUNT, "self": True}
+
+
+class TestMailOfOneInstance:
+    """One instance of a series by an organizer who has no account here."""
+
+    def receive(self, google: GoogleSimulator, **fields: Any) -> dict[str, Any]:
+        return google.receive_event(ACCOUNT, BOSS, iCalUID=UID, **fields)
+
+    def test_is_an_instance_without_a_series(self, google: GoogleSimulator) -> None:
+        anna: Person = google.person(ACCOUNT)
+        event = self.receive(
+            google,
+            recurringEventId="theirclass",
+            originalStartTime=ORIGINAL,
+            summary="Class",
+            **an_hour(timeZone="Europe/Berlin"),
+        )
+        assert event["id"] == "theirclass_20270608T080000Z"
+        assert (event["recurringEventId"], event["originalStartTime"]) == ("theirclass", ORIGINAL)
+        self.receive(google, originalStartTime=ORIGINAL, summary="Moved")
+        (found,) = anna.events()
+        assert (found["id"], found["summary"]) == (event["id"], "Moved")
+        self.receive(google, originalStartTime=ORIGINAL, status="cancelled")
+        assert anna.events() == []
+
+    def test_is_an_exception_of_a_series_that_came_before(self, google: GoogleSimulator) -> None:
+        anna: Person = google.person(ACCOUNT)
+        series = self.receive(
+            google, summary="Class", recurrence=["RRULE:FREQ=WEEKLY;COUNT=3"], **an_hour(timeZone="Europe/Berlin")
+        )
+        self.receive(google, originalStartTime=ORIGINAL, summary="Special")
+        self.receive(google, summary="New name")
+        assert [event["summary"] for event in anna.instances(series["id"])] == ["New name", "Special", "New name"]
 
 
 @pytest.mark.parametrize("event_type", ["focusTime", "outOfOffice"])

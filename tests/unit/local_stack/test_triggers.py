@@ -3,6 +3,9 @@
 import time
 import uuid
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+from unittest import mock
 
 import pytest
 from google.cloud import firestore
@@ -148,6 +151,26 @@ def test_a_paused_relay_keeps_events_for_later(
     routed.paused = False
     assert routed.wait_idle(5)
     assert len(receiver.requests) == 1
+
+
+def test_it_is_idle_only_when_all_that_was_written_before_has_come(
+    routed: TriggerRelay, receiver: Receiver, firestore_host: str
+) -> None:
+    clients = [firestore.Client(project=PROJECT) for _ in range(4)]
+    taken = routed.publish
+
+    def slowly(*event: Any) -> bool:
+        time.sleep(0.01)
+        return taken(*event)
+
+    with ThreadPoolExecutor() as pool, mock.patch.object(routed, "publish", slowly):
+        for number, client in enumerate(clients):
+            for one in range(20):
+                document = client.document(f"studios/s{number}/appointments/a{one}")
+                pool.submit(document.set, {"n": uuid.uuid4().hex})
+        pool.shutdown()
+        assert routed.wait_idle(20)
+    assert len(receiver.requests) == 80
 
 
 def test_a_relay_stops_at_once_and_can_be_stopped_before_it_was_started(signer: Signer) -> None:
