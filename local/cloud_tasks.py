@@ -17,6 +17,7 @@ from google.cloud import tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from google.protobuf import empty_pb2
 
+from local.clock import MovableClock
 from local.grpc_service import GrpcService, RefusedError, page_of
 from local.oidc import Signer
 from local.outgoing import Answer, Outgoing
@@ -27,15 +28,21 @@ from local.task_queue import Dispatch, Limits, Queue, QueuedTask, Task
 NAME_TAKEN = 24 * 3600.0
 # How many dispatches run at once over all queues, however much the queues' own limits allow.
 WORKERS = 16
+# Seconds after which a worker that waits for a task to be due looks at the clock again: it may have been moved.
+LOOK_AGAIN = 0.5
 
 _QUEUE = re.compile(r"projects/[A-Za-z0-9:.-]+/locations/[A-Za-z0-9-]+/queues/[A-Za-z0-9-]{1,100}")
 
 
 class LocalCloudTasks:
-    """Queues, tasks and the threads that dispatch them. Everything is in memory and gone after `stop`."""
+    """Queues, tasks and the threads that dispatch them. Everything is in memory and gone after `stop`.
 
-    def __init__(self, signer: Signer) -> None:
+    When tasks are due goes by `clock`.
+    """
+
+    def __init__(self, signer: Signer, clock: MovableClock | None = None) -> None:
         self._signer = signer
+        self._clock = clock or MovableClock()
         self._changed = threading.Condition()
         self._queues: dict[str, Queue] = {}
         self._names_taken: dict[str, float] = {}
@@ -151,7 +158,7 @@ class LocalCloudTasks:
             return self._changed.wait_for(lambda: not self._busy(horizon), timeout)
 
     def _busy(self, horizon: float) -> bool:
-        until = time.time() + horizon
+        until = self._clock.time() + horizon
         return any(
             queue.running or (not queue.paused and any(task.due <= until for task in queue.tasks.values()))
             for queue in self._queues.values()
@@ -171,11 +178,11 @@ class LocalCloudTasks:
         """Waits for the next dispatch that may start; None after `stop`."""
         with self._changed:
             while not self._stopping:
-                now = time.time()
+                now = self._clock.time()
                 starts = [(*queue.next_start(now), queue) for queue in self._queues.values()]
                 start, task, queue = min(starts, key=lambda entry: entry[0], default=(math.inf, None, None))
                 if task is None or queue is None or start > now:
-                    self._changed.wait(None if start == math.inf else start - now)
+                    self._changed.wait(None if start == math.inf else min(start - now, LOOK_AGAIN))
                 elif self._to_lose > 0:
                     self._to_lose -= 1
                     self._record(queue, task, Answer(None), now, lost=True)
@@ -211,7 +218,7 @@ class LocalCloudTasks:
 
     def _settle(self, queue: Queue, task: Task, answer: Answer) -> None:
         with self._changed:
-            now = time.time()
+            now = self._clock.time()
             queue.running -= 1
             task.running = False
             task.attempts += 1
@@ -226,7 +233,7 @@ class LocalCloudTasks:
     def _remove(self, queue: Queue, task: Task) -> None:
         # A task that was deleted while it ran is no longer there.
         if queue.tasks.pop(task.name, None) is not None:
-            self._names_taken[task.name] = time.time() + NAME_TAKEN
+            self._names_taken[task.name] = self._clock.time() + NAME_TAKEN
         self._changed.notify_all()
 
     # The gRPC interface; every method runs with the lock held.
@@ -240,7 +247,7 @@ class LocalCloudTasks:
 
     def _create_task(self, request: Any) -> Any:
         queue = self._queue(request.parent)
-        now = time.time()
+        now = self._clock.time()
         message = tasks_v2.Task(request.task)
         message.name = message.name or f"{queue.name}/tasks/{uuid.uuid4().int % 10**19}"
         check_task(message, queue.name, now)
@@ -297,7 +304,7 @@ class LocalCloudTasks:
     def _put_queue(self, name: str, limits: Limits, *, paused: bool = False) -> None:
         if not _QUEUE.fullmatch(name):
             raise RefusedError(grpc.StatusCode.INVALID_ARGUMENT, f"Invalid queue name: {name}")
-        queue = self._queues.setdefault(name, Queue(name, limits, credited=time.time(), paused=paused))
+        queue = self._queues.setdefault(name, Queue(name, limits, credited=self._clock.time(), paused=paused))
         queue.limits = limits
         if queue.tasks:
             self._changed.notify_all()

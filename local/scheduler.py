@@ -1,9 +1,9 @@
 """Stands in for Cloud Scheduler: posts to one URL on a timer, with an OIDC token, never twice at the same time."""
 
-import datetime as dt
 import threading
 from collections.abc import Callable
 
+from local.clock import MovableClock
 from local.oidc import Signer
 from local.outgoing import Outgoing
 
@@ -27,15 +27,20 @@ class Scheduler:
         every_seconds: float,
         *,
         job_name: str = "fan-out",
+        clock: MovableClock | None = None,
         on_result: Callable[[int | None], object] | None = None,
     ) -> None:
-        """`on_result` gets the status of each attempt that the timer made (None: no reply)."""
+        """`clock` says when a tick was scheduled; how long it is until the next one is real time.
+
+        `on_result` gets the status of each attempt that the timer made (None: no reply).
+        """
         self._signer = signer
         self._url = url
         self._service_account = service_account
         self._audience = audience
         self._every = every_seconds
         self._job_name = job_name
+        self._clock = clock or MovableClock()
         self._on_result = on_result
         self._running = threading.Lock()
         self._stopping = threading.Event()
@@ -59,7 +64,7 @@ class Scheduler:
     def tick(self) -> int | None:
         """Runs the job now (after the attempt under way, if any) and returns its status; None without a reply."""
         with self._running:
-            scheduled = dt.datetime.now(dt.UTC).replace(microsecond=0)
+            scheduled = self._clock.now().replace(microsecond=0)
             headers = {
                 "Authorization": f"Bearer {self._signer.caller_token(self._service_account, self._audience)}",
                 "User-Agent": "Google-Cloud-Scheduler",

@@ -16,6 +16,7 @@ import queue
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -23,10 +24,13 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, Self
 
+import msgspec
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import firestore
 
+from local.clock import MovableClock
 from local.cloud_tasks import LocalCloudTasks
+from local.faults.client import FaultsClient
 from local.firebase_auth import CERTS_PATH as FIREBASE_CERTS_PATH
 from local.firestore_emulator import FirestoreEmulator
 from local.google.server import GoogleSimulator
@@ -34,11 +38,11 @@ from local.oidc import Signer
 from local.scheduler import Scheduler
 from local.secret_manager import LocalSecretManager
 from local.triggers import TriggerRelay
+from shared.domain.quotas import QUEUES
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 LOCATION = "local-1"
-QUEUES = ("now", "scheduled", "populate")
 
 # Well-known values of the local stack: they open nothing but this.
 OAUTH_CLIENT_ID = "studio-sync.apps.local"
@@ -82,8 +86,11 @@ class Stack:
         self.front_end_origins = front_end_origins
         self.project = project
         self.signer = Signer()
-        self.google = GoogleSimulator(self.signer)
-        self.tasks = LocalCloudTasks(self.signer)
+        # Without a name, for the functions to inherit: both processes have the same clock.
+        self._clock_file = tempfile.TemporaryFile()  # noqa: SIM115 - as long as the stack
+        self.clock = MovableClock(self._clock_file.fileno())
+        self.google = GoogleSimulator(self.signer, now=self.clock.now)
+        self.tasks = LocalCloudTasks(self.signer, self.clock)
         self.secrets = LocalSecretManager()
         self.triggers = TriggerRelay(self.signer)
         self.emulator = FirestoreEmulator(functions_emulator=self.triggers.address)
@@ -92,7 +99,9 @@ class Stack:
         self.functions_url = f"http://127.0.0.1:{self._door.getsockname()[1]}"
         fan_out = f"{self.functions_url}/fan_out"
         # A tick that nobody asks for comes after an hour: no test or demo lives as long.
-        self.scheduler = Scheduler(self.signer, fan_out, SCHEDULER_CALLER, fan_out, tick_seconds or 3600)
+        every = tick_seconds or 3600
+        self.scheduler = Scheduler(self.signer, fan_out, SCHEDULER_CALLER, fan_out, every, clock=self.clock)
+        self.faults = FaultsClient(self.functions_url)
         self.output: list[str] = []
         self._functions: subprocess.Popen[str] | None = None
         self._running = contextlib.ExitStack()
@@ -170,6 +179,7 @@ class Stack:
 
     def _start(self) -> None:
         self._running.callback(self._door.close)
+        self._running.callback(self._clock_file.close)
         for part in (self.google, self.tasks, self.secrets, self.triggers, self.emulator):
             # First: an interrupt in the middle of a start must not leave anything behind.
             self._running.callback(part.stop)
@@ -177,8 +187,8 @@ class Stack:
         self.triggers.fence(self.emulator)
         redirects = [self.redirect_uri, self.sign_in_uri]
         self.google.add_oauth_client(OAUTH_CLIENT_ID, OAUTH_CLIENT_SECRET, redirects, "Studio Sync")
-        for name in QUEUES:
-            self.tasks.create_queue(self.project, LOCATION, name)
+        for name, limits in QUEUES.items():
+            self.tasks.create_queue(self.project, LOCATION, name, **msgspec.structs.asdict(limits))
         self._start_functions()
         for name, pattern in TRIGGERS.items():
             url = f"{self.functions_url}/studio_changed"
@@ -190,6 +200,7 @@ class Stack:
     def _start_functions(self) -> None:
         door = self._door.fileno()
         command = [sys.executable, "-m", "local.functions_server", "--fd", str(door), "--until-input-ends"]
+        command += ["--clock-fd", str(self._clock_file.fileno())]
         self._functions = subprocess.Popen(
             command,
             cwd=ROOT,
@@ -198,7 +209,7 @@ class Stack:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            pass_fds=[door],
+            pass_fds=[door, self._clock_file.fileno()],
         )
         self._running.callback(self._stop_functions)
         ready: queue.SimpleQueue[bool] = queue.SimpleQueue()

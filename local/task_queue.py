@@ -104,7 +104,8 @@ class Queue:
             return math.inf, None
         rate = self.limits.max_dispatches_per_second
         # The real service derives the bucket's size from the rate: 100 for 500 a second.
-        self.credit = min(max(1.0, rate / 5), self.credit + (now - self.credited) * rate)
+        # A clock that was moved back takes nothing away.
+        self.credit = min(max(1.0, rate / 5), self.credit + max(0.0, now - self.credited) * rate)
         self.credited = now
         task = min(waiting, key=lambda task: task.due)
         return max(task.due, now + max(0.0, 1.0 - self.credit) / rate), task

@@ -89,6 +89,33 @@ Pages at {FRONT_END} may call, too
 """
 
 
+def what_goes_wrong(scene: Scene) -> str:
+    """How to make things go wrong; the commands are for this checkout."""
+    url = scene.stack.functions_url
+    faults = f"(cd {shlex.quote(str(ROOT))} && {shlex.quote(sys.executable)} -m local.faults --url {url}"
+    aborted = json.dumps({"service": "firestore", "method": "Commit", "fault": "fail", "status": "ABORTED", "every": 5})
+    return f"""
+To make things go wrong, and to move the clock (docs/faults.md), in your browser
+
+  {url}/_faults
+
+or by commands: example 1 is Google answering 503 to a third of all calls; then a rule of your own, what was struck so
+far, two hours later; then an end of it all, and the real time again
+
+  {faults} add 1)
+
+  {faults} add {shlex.quote(aborted)})
+
+  {faults} list)
+
+  {faults} clock +2h)
+
+  {faults} clear)
+
+  {faults} clock real)
+"""
+
+
 def set_up_iryna(scene: Scene) -> None:
     """For whoever plays with the stack: an administrator who can connect, and has not yet."""
     scene.studio.make_administrator(IRYNA.id)
@@ -124,6 +151,7 @@ def commands(scene: Scene, environment: pathlib.Path) -> str:
         f"(cd {shlex.quote(str(ROOT))} && set -a && . {shlex.quote(str(environment))} && {shlex.quote(sys.executable)}"
     )
     asked = f"-m commands.why --studio {STUDIO_ID} --user {OLENA.id}"
+    previewed = f"-m commands.preview --studio {STUDIO_ID} --user {OLENA.id}"
     return f"""
 As Olena in her Google calendar (the token is that of Google's own page): a new entry, then (a second
 later) how it stands in the studio
@@ -160,6 +188,15 @@ if both sides are in step, and --json is for machines
   {why} {asked} --appointment {renamed})
 
   {why} {asked} --event {kept_out})
+
+What populating Olena's calendar and the studio once more would come to; nothing of it is done
+
+  {why} {previewed})
+
+What the runs of Marco's calendar have changed. With --run and an id of this list it says what would be put back, and
+with --apply it does so (docs/undo.md)
+
+  {why} -m commands.undo --studio {STUDIO_ID} --user {MARCO.id})
 
 Ctrl-C stops everything.
 """
@@ -267,7 +304,9 @@ def run() -> NoReturn:
         terminal.line(f"Runs on {emulator}; Google is simulated.")
         environment = write_environment(scene, pathlib.Path(running.enter_context(tempfile.TemporaryDirectory())))
         # Not wrapped to the terminal's width: these are to be copied.
-        print(addresses(scene), console(scene), commands(scene, environment), sep="", flush=True)
+        print(
+            addresses(scene), console(scene), what_goes_wrong(scene), commands(scene, environment), sep="", flush=True
+        )
         names = {connection: user for user, connection in scene.connections.items()}
         for line in follow(stack, names):
             print(line, flush=True)

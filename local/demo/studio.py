@@ -63,7 +63,7 @@ def make_studio(today: dt.date) -> DemoStudio:
     chance = random.Random(500)  # noqa: S311 - made-up data, always the same
     appointments = _appointments(chance, today)
     twins = {user.id: _twins(chance, user, appointments, today) for user in CONNECTED}
-    own = {user.id: _own_entries(chance, user, today) for user in CONNECTED}
+    own = {user.id: _own_entries(chance, user, appointments, today) for user in CONNECTED}
     return DemoStudio(appointments, own, twins)
 
 
@@ -162,7 +162,12 @@ _SECRETS = (
 _OWN_DAYS = (("Holiday in the Carpathians", 7), ("Birthday of Taras", 1), ("Visitors", 3))
 
 
-def _own_entries(chance: random.Random, user: DemoUser, today: dt.date) -> list[dict[str, Any]]:
+def _own_entries(
+    chance: random.Random, user: DemoUser, appointments: dict[str, dict[str, Any]], today: dt.date
+) -> list[dict[str, Any]]:
+    """None at the very time of an appointment of the user: a person would be asked whether the two are the same."""
+    mine = [fields for fields in appointments.values() if user.id in fields["user_ids"]]
+    booked = {(fields.get("start"), fields.get("end")) for fields in mine}
     entries: dict[str, dict[str, Any]] = {}
     details, secrets = itertools.cycle(_OWN_DETAILS), itertools.cycle(_SECRETS)
     while len(entries) < user.entries - user.typed_twice:
@@ -173,7 +178,10 @@ def _own_entries(chance: random.Random, user: DemoUser, today: dt.date) -> list[
         else:
             title, hours = chance.choice(_OWN)
             start = _at(day, chance.randrange(14, 42) / 2, user.calendar_zone)
-            times = {"start": _date_time(start), "end": _date_time(start + dt.timedelta(hours=hours))}
+            length = dt.timedelta(hours=hours)
+            if (start, start + length) in booked:
+                start += dt.timedelta(minutes=15)
+            times = {"start": _date_time(start), "end": _date_time(start + length)}
         entries[f"{title} {times['start']}"] = {"summary": title, **times, "colorId": str(chance.randrange(1, 12))}
     detailed = [entry | next(details) for entry in entries.values()]
     return [entry | next(secrets) if entry.get("visibility") == "private" else entry for entry in detailed]

@@ -74,6 +74,8 @@ def _written(content_id: str, outcome: Outcome) -> bytes:
     lines += ["", f"HTTP/1.1 {outcome.status} {responses.get(outcome.status, '')}"]
     if outcome.etag is not None:
         lines.append(f"ETag: {outcome.etag}")
+    if outcome.retry_after is not None:
+        lines.append(f"Retry-After: {outcome.retry_after}")
     if body:
         lines.append("Content-Type: application/json; charset=UTF-8")
     lines += [f"Content-Length: {len(body)}", "", ""]

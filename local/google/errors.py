@@ -9,7 +9,12 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """A refusal, ready to be written to the wire. `status` is the HTTP code; `reason` is what clients switch on."""
+    """A refusal, ready to be written to the wire. `status` is the HTTP code; `reason` is what clients switch on.
+
+    `retry_after`: the header of that name, in seconds.
+    """
+
+    retry_after: int | None = None
 
     def __init__(
         self,

@@ -3,6 +3,7 @@
 import threading
 import time
 from collections import defaultdict, deque
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from local.google.errors import known
@@ -32,6 +33,15 @@ class _Fault:
     seconds: float = 0.0
 
 
+@dataclass(frozen=True, slots=True)
+class CountedCall:
+    """A call that the quota clock has seen; `at` by that clock, in seconds."""
+
+    user: str
+    at: float
+    let_through: bool
+
+
 class Faults:
     """Rules that hit the next matching calls, in the order in which they were made, and a quota per user."""
 
@@ -40,6 +50,8 @@ class Faults:
         self._faults: list[_Fault] = []
         self._calls: defaultdict[str, deque[float]] = defaultdict(deque)
         self._per_minute: int | None = None
+        self._clock: Callable[[], float] = time.monotonic
+        self.counted: list[CountedCall] = []
         self._over_quota = known("rateLimitExceeded")
 
     def fail_next(self, method_id: str, status: int, reason: str, times: int, *, after_effect: bool) -> None:
@@ -62,12 +74,17 @@ class Faults:
         with self._lock:
             self._faults.append(_Fault(method_id, times, seconds=seconds))
 
-    def limit(self, per_minute: int | None, status: int, reason: str) -> None:
+    def limit(
+        self, per_minute: int | None, status: int, reason: str, retry_after: int | None, clock: Callable[[], float]
+    ) -> None:
         """See `GoogleSimulator.limit_rate`."""
         with self._lock:
             self._per_minute = per_minute
+            self._clock = clock
             self._over_quota = known(reason, status)
+            self._over_quota.retry_after = retry_after
             self._calls.clear()
+            self.counted = []
 
     def clear(self) -> None:
         """Forgets the rules that did not hit yet."""
@@ -79,10 +96,12 @@ class Faults:
         with self._lock:
             if self._per_minute is None:
                 return
-            calls, now = self._calls[user], time.monotonic()
+            calls, now = self._calls[user], self._clock()
             while calls and now - calls[0] >= 60:  # noqa: PLR2004 - a minute
                 calls.popleft()
-            if len(calls) >= self._per_minute:
+            let_through = len(calls) < self._per_minute
+            self.counted.append(CountedCall(user, now, let_through))
+            if not let_through:
                 raise self._over_quota
             calls.append(now)
 

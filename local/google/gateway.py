@@ -39,6 +39,7 @@ class Outcome:
     status: int
     content: dict[str, Any] | None = None
     etag: str | None = None
+    retry_after: int | None = None
 
     def encoded(self) -> bytes:
         """The body's bytes."""
@@ -102,7 +103,7 @@ class Gateway:
         except (ConnectionDroppedError, StrayAnswerError) as fault:
             unanswered, outcome = fault, Outcome(0)
         except ApiError as error:
-            outcome = Outcome(error.status, None if error.status == 304 else error.body())  # noqa: PLR2004
+            outcome = Outcome(304) if error.status == 304 else failed(error)  # noqa: PLR2004 - not modified
         if record:
             self.put_on_record(
                 RecordedRequest(
@@ -182,7 +183,7 @@ class Gateway:
 
 def failed(error: ApiError) -> Outcome:
     """The answer that says so."""
-    return Outcome(error.status, error.body())
+    return Outcome(error.status, error.body(), retry_after=error.retry_after)
 
 
 def as_inner(incoming: Incoming, authorization: str | None) -> Incoming:

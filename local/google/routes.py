@@ -139,6 +139,8 @@ def _response(outcome: Outcome) -> Response:
         response.headers.pop("Content-Type", None)
     if outcome.etag is not None:
         response.headers["ETag"] = outcome.etag
+    if outcome.retry_after is not None:
+        response.headers["Retry-After"] = str(outcome.retry_after)
     return response
 
 

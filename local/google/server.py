@@ -4,6 +4,7 @@ import datetime as dt
 import random
 import secrets
 import threading
+import time
 from collections.abc import Callable, Sequence
 from typing import Any, Self
 
@@ -18,7 +19,7 @@ from local.google.calendars import Calendars
 from local.google.discovery import bundled
 from local.google.event_list import Listings
 from local.google.events import Events
-from local.google.faults import Faults
+from local.google.faults import CountedCall, Faults
 from local.google.gateway import Gateway, RecordedRequest
 from local.google.oauth import OAuthPages
 from local.google.permissions import PERMISSIONS_PATH, PermissionsPage
@@ -250,9 +251,25 @@ class GoogleSimulator:
         """Forgets what `fail_next` and its like still have in store."""
         self._faults.clear()
 
-    def limit_rate(self, per_minute: int | None, status: int = 403, reason: str = "rateLimitExceeded") -> None:
-        """At most so many calls per minute and user (a sliding window); None: no limit. Anew from zero."""
-        self._faults.limit(per_minute, status, reason)
+    def limit_rate(
+        self,
+        per_minute: int | None,
+        status: int = 403,
+        reason: str = "rateLimitExceeded",
+        *,
+        retry_after: int | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """At most so many calls per minute and user (a sliding window); None: no limit. Anew from zero.
+
+        `retry_after`: seconds that refusals name. `clock`: what the minutes are told by, in seconds.
+        """
+        self._faults.limit(per_minute, status, reason, retry_after, clock)
+
+    @property
+    def counted_calls(self) -> list[CountedCall]:
+        """What the quota clock has counted since the last `limit_rate`, refusals too."""
+        return list(self._faults.counted)
 
     def expire_sync_tokens(self, calendar_id: str | None = None) -> None:
         """All sync tokens given so far, of one calendar or of all, answer 410 ``fullSyncRequired``."""
