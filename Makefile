@@ -9,7 +9,7 @@ CODE := functions commands shared local
 ALL  := $(CODE) tests
 
 .DEFAULT_GOAL := help
-.PHONY: help demo up test check static format conformance clean
+.PHONY: help demo up test soak check static format conformance clean
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 14
@@ -20,10 +20,15 @@ demo: $(READY) ## the main job, from connecting to an idle round, seen on the te
 up: $(READY) ## the whole stack, left running for you to play with; Ctrl-C ends it
 	@$(BIN)/python -m local.up
 
-# Files go to the two workers in their own order: reordered by their number of tests, the slowest would come last.
-test: $(READY) ## all tests
+# Three workers, as each waits for answers half of its time. Files go to them in their own order: reordered by their number
+# of tests, the slowest would come last.
+test: $(READY) ## all tests, of those that try much a spread
 	@$(BIN)/python -m local.firestore_emulator
-	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
+
+soak: $(READY) ## all that `make test` tries a spread of, and long random histories; ends by itself
+	@$(BIN)/python -m local.firestore_emulator
+	@SOAK=1 $(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m soak
 
 check: static test ## format, lint, types, import contracts, and all tests
 

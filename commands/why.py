@@ -15,12 +15,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import msgspec
-from google.api_core.exceptions import GoogleAPICallError
-from google.auth.exceptions import GoogleAuthError
 
+from commands.terminal import FAILURES, failure, fitted
 from shared import wiring
-from shared.config import MissingSettingError
-from shared.domain.errors import Retry
 from shared.services.answer import Why
 from shared.services.why import why_appointment, why_event
 
@@ -31,15 +28,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     asked = _parser().parse_args(arguments)
     try:
         why = _ask(asked)
-    except MissingSettingError as missing:
-        return _cannot(str(missing))
-    except Retry as retry:
-        return _cannot(f"No answer just now, try again in a minute: {retry}")
-    except GoogleAuthError as refused:
-        hint = "gcloud auth application-default login"
-        return _cannot(f"Google Cloud does not know who you are ({type(refused).__name__}): {hint}")
-    except GoogleAPICallError as refused:
-        return _cannot(f"Google Cloud refused ({type(refused).__name__}): may this account read the project's data?")
+    except FAILURES as met:
+        return _cannot(failure(met, may="read"))
     print(_as_json(asked, why) if asked.json else _in_words(asked, why))
     return IN_STEP if why.in_step else NOT_IN_STEP
 
@@ -89,7 +79,7 @@ def _in_words(asked: argparse.Namespace, why: Why) -> str:
         ("what it will do", "" if why.then is None else f"{why.then} – {why.then.text}"),
         ("when", "" if why.at is None else f"{why.at:%Y-%m-%d %H:%M:%S} UTC, or soon after"),
     ]
-    lines = [f"{why.reason} – {why.reason.text}", *_table(rows), "", "Looked at:"]
+    lines = [fitted(f"{why.reason} – {why.reason.text}", 2), *_table(rows), "", "Looked at:"]
     return "\n".join([*lines, *_table(_looked_at(asked, why))])
 
 
@@ -113,7 +103,7 @@ def _looked_at(asked: argparse.Namespace, why: Why) -> list[tuple[str, str]]:
 
 
 def _table(rows: Sequence[tuple[str, str]]) -> list[str]:
-    return [f"  {name:<16} {value}" for name, value in rows if value]
+    return [fitted(f"  {name:<16} {value}", 19) for name, value in rows if value]
 
 
 if __name__ == "__main__":

@@ -27,7 +27,10 @@ def fan_out(request: flask.Request) -> dict[str, Any]:
     after = _after(body["after"]) if "after" in body else None
     done = enqueue_due(tick, after, parts.store, parts.tasks, parts.clock)
     counts = {"enqueued": done.enqueued, "failed": done.failed, "more": done.more}
-    log.info("fanned out", extra=counts)
+    # Each page tells of its own; the first one's oldest is the oldest of all.
+    oldest = None if done.oldest is None else round(done.oldest.total_seconds(), 1)
+    waiting = {"due": done.enqueued + done.failed, "oldest_due_seconds": oldest, "first_page": after is None}
+    log.info("fanned out", extra={**counts, **waiting})
     return counts
 
 

@@ -1,6 +1,5 @@
 """Cloud Tasks: one run for one connection."""
 
-import logging
 from typing import Any
 
 import flask
@@ -9,7 +8,6 @@ import functions_framework
 from shared import http, wiring
 from shared.services.sync_calendar import sync_calendar
 
-log = logging.getLogger(__name__)
 parts = wiring.start(
     *wiring.FOR_STORE, *wiring.FOR_TASKS, *wiring.FOR_CALENDARS, *wiring.FOR_CHANNELS, *wiring.FOR_RUNS
 )
@@ -22,6 +20,6 @@ def sync_user(request: flask.Request) -> dict[str, Any]:
     settings = parts.settings
     parts.callers.check(request.headers, settings["SYNC_USER_URL"], {settings["TASKS_SERVICE_ACCOUNT"]})
     connection_id = http.id_field(http.json_body(request), "connection_id")
-    outcome = sync_calendar(connection_id, parts.run_ports, parts.channel_key)
-    log.info("run", extra={"connection": connection_id, "outcome": outcome.value})
+    queue = request.headers.get("X-CloudTasks-QueueName", "now")
+    outcome = sync_calendar(connection_id, parts.run_ports, parts.channel_key, queue)
     return {"outcome": outcome.value}

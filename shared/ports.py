@@ -18,8 +18,9 @@ from shared.domain.connection import (
     LogEntry,
     OutboxEntry,
     Parked,
+    RunSummary,
 )
-from shared.domain.errors import SyncError
+from shared.domain.errors import Refused, Stale, SyncError
 from shared.domain.event import CalendarWrite, Event
 from shared.domain.inbox import InboxItem
 from shared.domain.invitation import Invitation
@@ -48,6 +49,10 @@ class Clock(Protocol):
         """The current instant, in UTC."""
         ...
 
+    def sleep(self, seconds: float) -> None:
+        """Come back so much later."""
+        ...
+
 
 # --- the calendar ----------------------------------------------------------------------------------------------------
 
@@ -66,6 +71,23 @@ class Watch(msgspec.Struct, frozen=True):
 
     resource_id: str
     expires_at: dt.datetime
+
+
+class Pace(Protocol):
+    """How fast one account may be called: whoever calls asks before, and tells afterwards."""
+
+    def admit(self, calls: int) -> int:
+        """Wait until it is time for so many calls; gives how many of them may be made now, at least 1.
+
+        Raises `RateLimited` where this run's time is over before that.
+        """
+        ...
+
+    def told(self, let_through: int, refused: int = 0, retry_after: dt.timedelta | None = None) -> None:
+        """What came of the calls that were made; refused are those that were too many, to be repeated after a pause,
+        `retry_after` where the provider named a time.
+        """
+        ...
 
 
 class Calendar(Protocol):
@@ -113,8 +135,8 @@ class Calendar(Protocol):
 
 
 class Calendars(Protocol):
-    def open(self, connection_id: str, connection: Connection) -> Calendar:
-        """The calendar of a connection. No call is made yet."""
+    def open(self, connection_id: str, connection: Connection, pace: Pace | None = None) -> Calendar:
+        """The calendar of a connection. No call is made yet. Without a `pace` nothing is waited for, or repeated."""
         ...
 
     def writable(self, refresh_token: str) -> tuple[CalendarChoice, ...]:
@@ -405,6 +427,12 @@ class Store(Protocol):
         """Every document of an occurrence of these series, whoever is assigned to it; cancelled ones included."""
         ...
 
+    def edit_appointments(self, writes: Sequence[StudioWrite]) -> list[Stale | Refused | None]:
+        """Write documents as a front-end would, each by itself; gives for each, in order, what went wrong: `Stale` (it
+        is not as it was read), `Refused`, or nothing.
+        """
+        ...
+
     # When appointments are and whose: documents with the fields that `conflicts.FIELDS` names, and no others.
 
     def times(self, studio_id: str, appointment_ids: Collection[str]) -> dict[str, Document]: ...
@@ -471,6 +499,18 @@ class Store(Protocol):
         account than before, the channels of that one are retired. In the same step the user's document is pointed at it
         and gets `user_fields`, and the account is `authorized`, if it is still as it was read. Raises `Stale`.
         """
+        ...
+
+    # --- logs of runs --------------------------------------------------------------------------------------------
+
+    def runs(self, connection_id: str, since: dt.datetime, limit: int) -> dict[str, RunSummary]:
+        """The last runs of a connection that logged anything, by id, if they began after `since`; the newest first."""
+        ...
+
+    def run(self, connection_id: str, run_id: str) -> RunSummary | None: ...
+
+    def run_entries(self, connection_id: str, run_id: str) -> Iterator[tuple[LogEntry, ...]]:
+        """What a run logged, chunk by chunk, in order."""
         ...
 
     # --- accounts and people -------------------------------------------------------------------------------------

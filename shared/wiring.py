@@ -5,10 +5,13 @@ Imports of vendor clients stand inside the parts that need them, so that a funct
 
 import datetime as dt
 import functools
+import random
 import secrets
+import time
 from typing import TYPE_CHECKING
 
 from shared.config import Settings, from_environment
+from shared.domain.quotas import QUEUES
 from shared.http import Callers, FrontEndUsers
 
 if TYPE_CHECKING:
@@ -19,8 +22,6 @@ if TYPE_CHECKING:
     from shared.adapters.secret_manager import SecretManagerSecrets
     from shared.services.accounts import AccountPorts
     from shared.services.run import Ports
-
-QUEUES = ("now", "scheduled", "populate")
 
 FOR_STORE = ("GOOGLE_CLOUD_PROJECT",)
 FOR_TASKS = ("GOOGLE_CLOUD_PROJECT", "TASKS_LOCATION", "SYNC_USER_URL", "FAN_OUT_URL", "TASKS_SERVICE_ACCOUNT")
@@ -34,6 +35,9 @@ class SystemClock:
     def now(self) -> dt.datetime:
         return dt.datetime.now(dt.UTC)
 
+    def sleep(self, seconds: float) -> None:
+        time.sleep(seconds)
+
 
 def new_id() -> str:
     """32 characters nobody can guess: for runs and push channels."""
@@ -46,6 +50,7 @@ class Wiring:
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
         self.clock = SystemClock()
+        self.jitter = random.random
 
     @functools.cached_property
     def callers(self) -> Callers:
@@ -127,7 +132,7 @@ class Wiring:
         from shared.services.run import Ports
 
         interval = self.settings.safety_interval
-        return Ports(self.store, self.calendars, self.tasks, self.clock, new_id, interval)
+        return Ports(self.store, self.calendars, self.tasks, self.clock, new_id, self.jitter, interval)
 
     @property
     def account_ports(self) -> "AccountPorts":

@@ -101,6 +101,23 @@ def errors() -> Iterator[None]:
         raise Unavailable(f"Firestore: {type(error).__name__}") from error
 
 
+def edit_outcome(code: int) -> Stale | Refused | None:
+    """What became of one write of a batch whose writes go by themselves, by its gRPC status code.
+
+    Raises:
+        Unavailable: Firestore could not do it just now.
+    """
+    match code:
+        case 0:
+            return None
+        case 5 | 6 | 9 | 10:  # NOT_FOUND, ALREADY_EXISTS, FAILED_PRECONDITION, ABORTED
+            return Stale("an appointment is not as it was read")
+        case 3:  # INVALID_ARGUMENT
+            return Refused("Firestore does not take this")
+        case _:
+            raise Unavailable(f"Firestore answered {code} to a write of an appointment")
+
+
 def as_struct(snapshot: Any, kind: type[_Value]) -> Stored[_Value]:
     """A snapshot with its document as a struct."""
     return Stored(snapshot.id, msgspec.convert(plain(snapshot.to_dict()), kind), snapshot.update_time)

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 from google.api_core import exceptions
+from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 
@@ -25,7 +26,7 @@ from shared.adapters.firestore_documents import (
     plain,
 )
 from shared.domain.account import Account
-from shared.domain.connection import LOG_LIFE, Connection, OutboxEntry, Parked, Populate
+from shared.domain.connection import LOG_LIFE, Connection, LogEntry, OutboxEntry, Parked, Populate, RunSummary
 from shared.domain.errors import Unavailable
 from shared.domain.link import Link
 from shared.domain.mail import Mail
@@ -240,6 +241,31 @@ class FirestoreStore(FirestoreAccounts):
 
     def _connections_of_studio(self, studio_id: str) -> Any:
         return self._client.collection("connections").where(filter=FieldFilter("studio_id", "==", studio_id))
+
+    # --- logs of runs ------------------------------------------------------------------------------------------------
+
+    def runs(self, connection_id: str, since: dt.datetime, limit: int) -> dict[str, RunSummary]:
+        runs = self._connection(connection_id).collection("runs").where(filter=FieldFilter("started_at", ">", since))
+        query = runs.order_by("started_at", direction=firestore.Query.DESCENDING).limit(limit)
+        with errors():
+            return {found.id: as_struct(found, RunSummary).value for found in query.stream(**self._patience)}
+
+    def run(self, connection_id: str, run_id: str) -> RunSummary | None:
+        found = self._one(self._connection(connection_id).collection("runs").document(run_id), RunSummary)
+        return None if found is None else found.value
+
+    def run_entries(self, connection_id: str, run_id: str) -> Iterator[tuple[LogEntry, ...]]:
+        chunk = self._connection(connection_id).collection("runs").document(run_id).collection("entries")
+        query = chunk.order_by("number").limit(1)  # Each may be as large as a document can be.
+        number = 0
+        while True:
+            with errors():
+                found = list(query.start_after({"number": number}).stream(**self._patience))
+            if not found:
+                return
+            kept = plain(found[0].to_dict())
+            number = kept["number"]
+            yield tuple(msgspec.convert(entry, LogEntry) for entry in kept["entries"])
 
     # --- what a run writes -------------------------------------------------------------------------------------------
 

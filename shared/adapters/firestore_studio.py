@@ -6,10 +6,12 @@ from typing import Any
 
 from google.cloud import firestore
 from google.cloud.firestore_v1.base_query import FieldFilter
+from google.cloud.firestore_v1.bulk_batch import BulkWriteBatch
 
 from shared.adapters.firestore_conflicts import FirestoreConflicts
-from shared.adapters.firestore_documents import IN_VALUES, as_read, as_update, chunks, errors
+from shared.adapters.firestore_documents import CHUNK, IN_VALUES, as_read, as_update, chunks, edit_outcome, errors
 from shared.domain import identity
+from shared.domain.errors import Refused, Stale
 from shared.domain.inbox import InboxItem, read_item
 from shared.ports import Document, InboxWrite, Stored, StudioErasure, StudioWrite
 
@@ -74,6 +76,21 @@ class FirestoreStudio(FirestoreConflicts):
         appointments = self._appointments(studio_id)
         chosen = (FieldFilter("series_id", "in", chunk) for chunk in chunks(series_ids, IN_VALUES))
         return self._found(*(appointments.where(filter=one) for one in chosen))
+
+    def edit_appointments(self, writes: Sequence[StudioWrite]) -> list[Stale | Refused | None]:
+        return [outcome for chunk in chunks(writes, CHUNK) for outcome in self._edited(chunk)]
+
+    def _edited(self, writes: Sequence[StudioWrite]) -> list[Stale | Refused | None]:
+        """One request. If Firestore refuses that as a whole, each goes by itself, to find out which one it was."""
+        batch = BulkWriteBatch(self._client)
+        for write in writes:
+            self._write_appointment(batch, write)
+        try:
+            with errors():
+                statuses = batch.commit(**self._patience).status
+        except Refused as refused:
+            return [refused] if len(writes) == 1 else [one for write in writes for one in self._edited([write])]
+        return [edit_outcome(status.code) for status in statuses]
 
     def client_names(self, studio_id: str, client_ids: Sequence[str]) -> dict[str, str]:
         clients = self._studio(studio_id).collection("clients")

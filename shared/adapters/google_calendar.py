@@ -35,7 +35,7 @@ from shared.domain.errors import (
 )
 from shared.domain.event import CalendarWrite, Delete, Event, Insert, Patch, Restore, instance_id
 from shared.domain.reasons import Reason
-from shared.ports import EventPage, Watch
+from shared.ports import EventPage, Pace, Watch
 
 log = logging.getLogger(__name__)
 
@@ -43,6 +43,9 @@ log = logging.getLogger(__name__)
 PAGE = 2_500
 # Calls in one batch. Google documents 1,000 today and documented 50 for years: 50 is safe.
 BATCH = 50
+# How often the same calls are made that are all refused for their pace, with pauses in between, before they are left.
+ATTEMPTS = 3
+TOO_FAST = frozenset({"rateLimitExceeded", "userRateLimitExceeded"})
 # How long to leave an account alone that has hit Google's limits against abuse ("stop for hours").
 ANTI_ABUSE_PAUSE = dt.timedelta(hours=2)
 # All that is ever listed. The other types (birthdays, working locations, focus times, entries made from mails) are
@@ -66,7 +69,7 @@ class GoogleCalendars:
         self._api_root = api_root
         self._push_address = push_address
 
-    def open(self, connection_id: str, connection: Connection) -> "GoogleCalendar":
+    def open(self, connection_id: str, connection: Connection, pace: Pace | None = None) -> "GoogleCalendar":
         return GoogleCalendar(
             _resources(self._api_root),
             self._accounts,
@@ -74,6 +77,7 @@ class GoogleCalendars:
             connection.account_id,
             connection.calendar_id,
             self._push_address,
+            pace,
         )
 
     def writable(self, refresh_token: str) -> tuple[CalendarChoice, ...]:
@@ -147,7 +151,9 @@ class GoogleCalendar:
         account_id: str,
         calendar_id: str,
         push_address: str,
+        pace: Pace | None = None,
     ) -> None:
+        self._pace = pace
         self._events, self._channels, self._new_batch = resources
         self._accounts = accounts
         self._connection_id = connection_id
@@ -172,7 +178,7 @@ class GoogleCalendar:
                 found.append(Event(id=event_id, missing=True))
             elif isinstance(outcome, HttpError) and outcome.status_code == 410:  # noqa: PLR2004 - deleted
                 found.append(Event(id=event_id))
-            elif isinstance(outcome, HttpError):
+            elif isinstance(outcome, HttpError | SyncError):
                 if not isinstance(error := _error(outcome), Park):
                     raise error
                 found.append(Event(id=event_id, unfit=error.reason, unfit_detail=error.detail))
@@ -200,7 +206,7 @@ class GoogleCalendar:
             missing = Event(
                 id=instance_id(series_event, slot), series_event=series_event, original_start=slot, missing=True
             )
-            if isinstance(outcome, HttpError):
+            if isinstance(outcome, HttpError | SyncError):
                 if not isinstance(error := _error(outcome), Park | Stale):
                     raise error
                 found.append(missing)
@@ -226,7 +232,7 @@ class GoogleCalendar:
         )
         found: list[Event] = []
         while request is not None:
-            answer = self._with_access(functools.partial(_execute, request))
+            [answer] = self._send([request])
             if isinstance(answer, HttpError):
                 raise _list_error(answer, paging=bool(found))
             found += [read_event(resource, self._connection_id) for resource in answer.get("items", [])]
@@ -236,13 +242,12 @@ class GoogleCalendar:
     def watch(self, channel_id: str, token: str) -> Watch | None:
         body = {"id": channel_id, "type": "web_hook", "address": self._push_address, "token": token}
         request = self._events.watch(calendarId=self._calendar_id, body=body, fields="resourceId,expiration")
-        try:
-            channel = self._with_access(lambda http: request.execute(http=http))
-        except HttpError as error:
-            if isinstance(known := _error(error), Retry):
-                raise known from None
+        [channel] = self._send([request])
+        if isinstance(channel, HttpError):
+            if isinstance(known := _error(channel), Retry):
+                raise known
             # Without a channel the connection syncs by interval: slower, but nothing is lost.
-            extra = {"connection": self._connection_id, "status": error.status_code, "reason": _reason(error)}
+            extra = {"connection": self._connection_id, "status": channel.status_code, "reason": _reason(channel)}
             log.warning("no push channel for this calendar", extra=extra)
             return None
         expires_at = dt.datetime.fromtimestamp(int(channel["expiration"]) / 1000, dt.UTC)
@@ -253,16 +258,14 @@ class GoogleCalendar:
             # Google stops a channel by both ids only: where no other channel tells the calendar's, it has to expire.
             return
         request = self._channels.stop(body={"id": channel.id, "resourceId": channel.resource_id})
-        try:
-            self._with_access(lambda http: request.execute(http=http))
-        except HttpError as error:
-            if error.status_code in {404, 410}:  # Stopped or expired already, or never made.
-                return
-            if not isinstance(known := _error(error), Park):
-                raise known from None
-            # Refused for good. It ends by itself in some days, and what it says until then is known to be nobody's.
-            extra = {"connection": self._connection_id, "status": error.status_code, "reason": _reason(error)}
-            log.warning("a push channel could not be stopped", extra=extra)
+        [outcome] = self._send([request])
+        if not isinstance(outcome, HttpError) or outcome.status_code in {404, 410}:
+            return  # 404, 410: stopped or expired already, or never made.
+        if not isinstance(known := _error(outcome), Park):
+            raise known
+        # Refused for good. It ends by itself in some days, and what it says until then is known to be nobody's.
+        extra = {"connection": self._connection_id, "status": outcome.status_code, "reason": _reason(outcome)}
+        log.warning("a push channel could not be stopped", extra=extra)
 
     def _list(self, **place: Any) -> EventPage:
         # Everything but the place is the same for listings and changes: a token is good for the same parameters only.
@@ -274,10 +277,9 @@ class GoogleCalendar:
             fields=_LIST_FIELDS,
             **place,
         )
-        try:
-            answer = self._with_access(lambda http: request.execute(http=http))
-        except HttpError as error:
-            raise _list_error(error, paging=place["pageToken"] is not None) from None
+        [answer] = self._send([request])
+        if isinstance(answer, HttpError):
+            raise _list_error(answer, paging=place["pageToken"] is not None)
         if answer.get("accessRole", "owner") not in WRITERS:
             # What can still be read may be cut short ("busy", without private entries): nothing is concluded from it.
             raise Forbidden("the account may only read the calendar")
@@ -314,34 +316,72 @@ class GoogleCalendar:
         return body
 
     def _send(self, requests: Sequence[Any]) -> list[Any]:
-        """Answers, or the `HttpError`s in their place; a lone request goes by itself, the others in batches."""
+        """Answers, or the `HttpError`s in their place; a lone request goes by itself, the others in batches.
+
+        Those that Google refuses for their pace are sent again, in one batch with what is still to be sent, until
+        nothing is let through any more. A request that there is no time for has a `RateLimited` in its place; where
+        that is so of all, it is raised.
+        """
         outcomes: list[Any] = [None] * len(requests)
-        for start in range(0, len(requests), BATCH):
-            chunk = requests[start : start + BATCH]
-            if len(chunk) == 1:
-                outcomes[start] = self._with_access(functools.partial(_execute, chunk[0]))
-            else:
-                self._with_access(functools.partial(self._send_batch, chunk, start, outcomes))
+        waiting = list(range(len(requests)))
+        attempts = 0
+        while waiting:
+            try:
+                chunk = waiting[: self._admitted(min(len(waiting), BATCH))]
+            except RateLimited as late:
+                if len(waiting) == len(requests):
+                    raise
+                for place in waiting:
+                    outcomes[place] = late
+                break
+            refused = self._sent(requests, chunk, outcomes)
+            attempts = attempts + 1 if len(refused) == len(chunk) else 0
+            again = [] if self._pace is None or attempts == ATTEMPTS else refused
+            waiting = again + waiting[len(chunk) :]
         return outcomes
+
+    def _admitted(self, calls: int) -> int:
+        return calls if self._pace is None else self._pace.admit(calls)
+
+    def _sent(self, requests: Sequence[Any], chunk: Sequence[int], outcomes: list[Any]) -> list[int]:
+        """Send the requests at these places at once; gives the places of those that were refused for their pace."""
+        refused: list[int] = []
+        try:
+            if len(chunk) == 1:
+                outcomes[chunk[0]] = self._with_access(functools.partial(_execute, requests[chunk[0]]))
+            else:
+                self._with_access(functools.partial(self._send_batch, requests, chunk, outcomes))
+            refused = [place for place in chunk if _too_fast(outcomes[place])]
+        finally:
+            # What was not answered may have been carried out all the same.
+            if self._pace is not None:
+                named = [pause for place in refused if (pause := _retry_after(outcomes[place])) is not None]
+                self._pace.told(len(chunk) - len(refused), len(refused), max(named, default=None))
+        return refused
 
     def _with_access(self, call: Callable[[Any], Any]) -> Any:
         return _with_access(self._accounts, self._account_id, call)
 
-    def _send_batch(self, chunk: Sequence[Any], start: int, outcomes: list[Any], http: Any) -> None:
+    def _send_batch(self, requests: Sequence[Any], chunk: Sequence[int], outcomes: list[Any], http: Any) -> None:
         def keep(request_id: str, answer: Any, error: Exception | None) -> None:
             outcomes[int(request_id)] = answer if error is None else error
 
         batch = self._new_batch(callback=keep)
-        for place, request in enumerate(chunk, start):
-            batch.add(request, request_id=str(place))
+        for place in chunk:
+            batch.add(requests[place], request_id=str(place))
         try:
             batch.execute(http=http)
         except HttpError as error:
-            raise _error_of_many(error) from None
+            if not _too_fast(error):
+                raise _error_of_many(error) from None
+            for place in chunk:
+                outcomes[place] = error
         except BatchError as error:
             raise Unavailable(f"the answer to a batch could not be read: {type(error).__name__}") from None
 
     def _outcome(self, write: CalendarWrite, outcome: Any) -> Event | SyncError:
+        if isinstance(outcome, SyncError):
+            return outcome
         if not isinstance(outcome, HttpError):
             return Event(id=write.event_id) if isinstance(write, Delete) else read_event(outcome, self._connection_id)
         if isinstance(write, Delete) and outcome.status_code == 410:  # noqa: PLR2004 - deleted already
@@ -400,18 +440,28 @@ def _error_of_many(error: HttpError) -> SyncError:
     return Unavailable(f"Google Calendar answered {known.detail}") if isinstance(known, Park) else known
 
 
-def _error(error: HttpError) -> SyncError:
+def _too_fast(outcome: Any) -> bool:
+    """Whether Google refused a call for its pace: 403 and 429 mean the same. `quotaExceeded` does not pass so soon."""
+    if not isinstance(outcome, HttpError):
+        return False
+    status = outcome.status_code
+    return status == 429 or (status == 403 and _reason(outcome) in TOO_FAST)  # noqa: PLR2004 - too many requests
+
+
+def _error(error: HttpError | SyncError) -> SyncError:
     """Google's answer to one call in our words.
 
     Source: "Handle API errors" of the Calendar API. Its messages may quote what was sent, so only the reason is kept.
     """
+    if isinstance(error, SyncError):
+        return error
     status, reason = error.status_code, _reason(error)
     message = f"Google Calendar answered {status} {reason}"
     match status:
         case 401:
             # The token was renewed and refused again; whether access is lost is for the token endpoint to say.
             return Unavailable(message)
-        case 403 if reason in {"rateLimitExceeded", "userRateLimitExceeded"}:
+        case _ if _too_fast(error):
             return RateLimited(message, _retry_after(error))
         case 403 if reason == "quotaExceeded":
             return RateLimited(message, ANTI_ABUSE_PAUSE)
@@ -422,8 +472,6 @@ def _error(error: HttpError) -> SyncError:
         case 409 if reason == "duplicate":
             return Stale(message)
         case 409:
-            return RateLimited(message, _retry_after(error))
-        case 429:
             return RateLimited(message, _retry_after(error))
         case _ if status >= 500:  # noqa: PLR2004 - any server error
             return Unavailable(message, _retry_after(error))

@@ -230,7 +230,8 @@ def token_errors() -> Iterator[None]:
     except RefreshError as error:
         if _code(error) in {"invalid_grant", "deleted_client", "unauthorized_client", "admin_policy_enforced"}:
             raise AccessLost("Google no longer accepts the refresh token") from None
-        raise Unavailable("the token endpoint did not give an access token") from None
+        # Google's word for it tells our own mistakes (``invalid_client``) from what passes.
+        raise Unavailable(f"the token endpoint did not give an access token ({_word(error)})") from None
     except (TransportError, httplib2.HttpLib2Error, http.client.HTTPException, OSError) as error:
         raise Unavailable(f"Google could not be reached: {type(error).__name__}") from None
     except GoogleAuthError as error:
@@ -266,6 +267,12 @@ def _error_of(content: bytes) -> str | None:
         return msgspec.json.decode(content, type=_Refusal).error
     except ValueError:
         return None
+
+
+def _word(error: RefreshError) -> str:
+    """The code, if it is one: what else answers in place of the endpoint may be anything."""
+    code = _code(error)
+    return code if code.replace("_", "").isalpha() and len(code) < 40 else "no reason given"  # noqa: PLR2004 - a word
 
 
 def _code(error: RefreshError) -> str:

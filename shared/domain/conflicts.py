@@ -202,15 +202,18 @@ def pair_of(one: str, other: str) -> Pair:
     return (one, other) if one < other else (other, one)
 
 
-def ranges(spans: Iterable[Span], most: int) -> list[Span]:
-    """The spans in at most `most` stretches of time, in order: what is nearest to each other is put together."""
+def ranges(spans: Iterable[Span], most: int, apart: dt.timedelta) -> list[Span]:
+    """The spans in at most `most` stretches of time, in order: what is nearest to each other is put together, and so is
+    what is less than `apart`.
+    """
     joined: list[Span] = []
     for span in sorted(spans):
         if joined and span.start <= joined[-1].end:
             joined[-1] = Span(joined[-1].start, max(joined[-1].end, span.end))
         else:
             joined.append(span)
-    gaps = sorted(range(1, len(joined)), key=lambda place: joined[place - 1].end - joined[place].start)
+    gaps = [place for place in range(1, len(joined)) if joined[place].start - joined[place - 1].end >= apart]
+    gaps.sort(key=lambda place: joined[place - 1].end - joined[place].start)
     cuts = sorted(gaps[: most - 1])  # The widest gaps.
     return [Span(joined[a].start, joined[b - 1].end) for a, b in itertools.pairwise([0, *cuts, len(joined)]) if a < b]
 

@@ -9,7 +9,10 @@ from typing import Any, Literal
 
 import msgspec
 
+from shared.domain.content import When
+from shared.domain.doubt import Doubt
 from shared.domain.errors import Park
+from shared.domain.limiter import Spent
 from shared.domain.reasons import Reason
 
 ConnectionState = Literal["connected", "needs_reauth", "paused", "resting", "disconnected"]
@@ -123,7 +126,8 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
     through, the question that is open, and the answers it has seen. `earlier` are the user's connections to other
     calendars; `active_since` is when this one became the active one. `lost_at`: access was lost then, and no run has
     gone through since. `retired`: channels before the present one that are still to be stopped, the newest first.
-    `primary`: it is the account's own calendar.
+    `primary`: it is the account's own calendar. `spent` is what its account has called in the last minute, where that
+    was much.
     """
 
     studio_id: str
@@ -159,6 +163,7 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
     active_since: dt.datetime | None = None
     lost_at: dt.datetime | None = None
     primary: bool = False
+    spent: Spent | None = None
     schema_version: int = 1
 
     def is_of(self, calendar_id: str | None) -> bool:
@@ -185,14 +190,15 @@ class Connection(msgspec.Struct, frozen=True, kw_only=True, rename={"window_from
 
 # Why an entry is in the outbox: the studio wrote the appointment; a run left the item unfinished; a full listing did
 # not have the event (`unread`: the first listing after a time without reading); a person answered a question about it,
-# or approved or declined to carry out its deletion.
-Cause = Literal["written", "left", "missing", "unread", "answered", "approved", "declined"]
+# or approved or declined to carry out its deletion; the studio gave a series other times.
+Cause = Literal["written", "left", "missing", "unread", "answered", "approved", "declined", "moved"]
 
 
 class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
     """``outbox/{item_id}``: something to look at. Says that an item may have changed, never what it is now.
 
-    Only where the `cause` is ``written``, `at` is when the studio changed it.
+    Only where the `cause` is ``written``, `at` is when the studio changed it. `former`: the times that a series had
+    before it was ``moved``.
     """
 
     appointment_id: str | None = None
@@ -200,6 +206,7 @@ class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
     at: dt.datetime
     tries: int = 0
     cause: Cause = "written"
+    former: When | None = None
 
     @property
     def changed_at(self) -> dt.datetime | None:
@@ -208,7 +215,7 @@ class OutboxEntry(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parked(msgspec.Struct, frozen=True, kw_only=True):
-    """``parked/{item_id}``: an item that cannot sync as it is, and why."""
+    """``parked/{item_id}``: an item that cannot sync as it is, and why; the `doubts` that somebody is asked about."""
 
     appointment_id: str | None = None
     event_id: str | None = None
@@ -216,6 +223,7 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
     field: str = ""
     detail: str = ""
     since: dt.datetime
+    doubts: tuple[Doubt, ...] = ()
 
     def tells(self, park: Park) -> bool:
         """Whether it says just what `park` would."""
@@ -223,17 +231,48 @@ class Parked(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class LogEntry(msgspec.Struct, frozen=True, kw_only=True):
-    """One operation of a run: what, which way, why, and what was there before (for the log and for undo)."""
+    """One operation of a run: what, which way, why, and what was there before (for the log and for undo).
+
+    `series_id` and `slot` say which occurrence it was of what series. `studio_before` and `calendar_before` hold the
+    values of `units`, or of all where the write has none; `studio_before` is what the studio had last agreed to, where
+    only the calendar was written. `after` has the hash of each unit as the studio has held it since. `people`: the user
+    was added to it, or taken off. `became`: the id of the single appointment that the occurrence was made. `erased`:
+    the studio had no document of it. `hidden`: a text of the calendar's that is not for the studio is not here either.
+    """
 
     appointment_id: str | None = None
     event_id: str | None = None
     calendar: Literal["insert", "patch", "delete", "restore"] | None = None
     studio: Literal["create", "update", "cancel"] | None = None
     reason: Reason
+    series_id: str = ""
+    slot: str = ""
     units: tuple[str, ...] = ()
     studio_before: dict[str, Any] | None = None
     calendar_before: dict[str, Any] | None = None
+    after: dict[str, str] = msgspec.field(default_factory=dict)
+    people: Literal["join", "leave"] | None = None
+    became: str | None = None
+    erased: bool = False
+    hidden: bool = False
     lost: tuple[dict[str, str], ...] = ()
+
+    @property
+    def changes(self) -> bool:
+        """Whether it wrote anything that a person can see."""
+        return self.calendar is not None or self.studio is not None
+
+
+class RunSummary(msgspec.Struct, frozen=True, kw_only=True):
+    """``runs/{run_id}``: when it was, how many chunks of entries it has, how many of these say that something was
+    `changed` on either side, and how often each reason was met.
+    """
+
+    started_at: dt.datetime
+    expires_at: dt.datetime
+    chunks: int
+    changed: int = 0
+    counts: dict[str, int] = msgspec.field(default_factory=dict)
 
 
 # Logs and their before-images are kept this long (D5, B12).

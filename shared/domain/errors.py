@@ -3,6 +3,7 @@
     SyncError
     ├── Retry            later, by itself: nothing is wrong with the item or the account
     │   ├── RateLimited      the provider asked for a slower pace (`retry_after`, if it said how long)
+    │   │   └── Paced            nobody was refused: our own pace says to go on after `retry_after`
     │   ├── Unavailable      the provider, or our own storage, did not answer as it should
     │   ├── Stale            what was read has changed since: read it again and decide afresh
     │   └── LeaseLost        another run has taken this connection over: stop without writing anything
@@ -37,6 +38,10 @@ class Retry(SyncError):
 
 class RateLimited(Retry):
     """The provider asked for a slower pace."""
+
+
+class Paced(RateLimited):
+    """We would be too fast: what is left is for another run, `retry_after` from now. Nothing has failed."""
 
 
 class Unavailable(Retry):

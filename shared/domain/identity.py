@@ -70,6 +70,11 @@ def removal_question(connection_id: str, event_id: str) -> str:
     return "removed-" + digest("removed", connection_id, event_id)[:26]
 
 
+def pair_question(connection_id: str, appointment_id: str, event_id: str) -> str:
+    """Id of the inbox item that asks whether the two are one entry: once for each two."""
+    return "pair-" + digest("pair", connection_id, appointment_id, event_id)[:26]
+
+
 def conflict(user_id: str, one: str, other: str) -> str:
     """Document id in ``conflicts/``: one for two appointments of a user, in whichever order they are named."""
     return digest("conflict", user_id, *sorted((one, other)))[:26]

@@ -9,12 +9,20 @@ from typing import Any, Literal, get_args
 
 import msgspec
 
-InboxKind = Literal["removed_from_calendar", "held"]
+from shared.domain.doubt import DIFFERENT, SAME
+
+InboxKind = Literal["removed_from_calendar", "held", "pair"]
 InboxStatus = Literal["open", "answered", "gone"]
 
 # How a person may answer "removed from one of several calendars".
 TAKE_OFF: Literal["take_off"] = "take_off"
 PUT_BACK: Literal["put_back"] = "put_back"
+
+# What may be answered in the question itself, by its kind.
+ANSWERS: Mapping[str, frozenset[str]] = {
+    "removed_from_calendar": frozenset({TAKE_OFF, PUT_BACK}),
+    "pair": frozenset({SAME, DIFFERENT}),
+}
 
 
 class InboxItem(msgspec.Struct, frozen=True, kw_only=True):

@@ -54,8 +54,8 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
 
     An occurrence has the appointment id of its series in `series_id`, and its original start in `slot`; `series_event`
     is the event that its own event is an instance of, and empty where it stands by itself in this calendar. A series
-    keeps the times that it had before they were changed last in `former`, and which side changed them in `former_by`:
-    what is known of its occurrences may be from before that.
+    keeps the times that it had before in `formers`, the last ones first, and which side changed them last in
+    `former_by`: what is known of its occurrences may be from before that.
     """
 
     appointment_id: str
@@ -77,13 +77,21 @@ class Link(msgspec.Struct, frozen=True, kw_only=True):
     series_id: str = ""
     slot: str = ""
     series_event: str = ""
-    former: When | None = None
+    formers: tuple[When, ...] = ()
     former_by: Literal["studio", "calendar"] | None = None
 
     @property
     def paired(self) -> bool:
         return self.state != "gone"
 
+    def former_with(self, slot: str) -> When | None:
+        """The last times of the series that had this slot, before they were changed."""
+        return next((when for when in self.formers if when.has(slot)), None)
+
+
+# Of how many changes of its times in a row a series remembers what they were before: its occurrences are carried along
+# by the next run that comes to its end, and hardly ever are there more changes than that until then.
+FORMERS = 4
 
 # A tombstone outlives every sync token and every delayed delivery that we know of.
 TOMBSTONE_LIFE = dt.timedelta(days=30)

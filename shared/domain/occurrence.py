@@ -105,10 +105,11 @@ def implied(series: Link, appointment_id: str, slot: str) -> Link | None:
 
 
 def _implied_before(series: Link, appointment_id: str, slot: str) -> Link | None:
-    """As `implied`, by the times that the series had before they were changed last."""
-    if series.former is None or series.studio is None or series.calendar is None or not series.former.has(slot):
+    """As `implied`, by the last times of the series that had the slot."""
+    former = series.former_with(slot)
+    if former is None or series.studio is None or series.calendar is None:
         return None
-    studio, calendar = (msgspec.structs.replace(one, when=series.former) for one in (series.studio, series.calendar))
+    studio, calendar = (msgspec.structs.replace(one, when=former) for one in (series.studio, series.calendar))
     return _as_series(series, studio, calendar, appointment_id, slot)
 
 
@@ -212,7 +213,8 @@ def _within(item: Item, regular: Appointment, tied: Link, usual: Link, rules: Ru
         known = _before_the_move(item, tied, usual)
     elif known.state == "gone":
         # What its instance became meanwhile nobody followed: it is compared with what the series has.
-        known = msgspec.structs.replace(known, studio=usual.studio, calendar=usual.calendar)
+        since = _before_the_move(item, tied, usual)
+        known = msgspec.structs.replace(known, studio=since.studio, calendar=since.calendar)
     return msgspec.structs.replace(item, link=known, appointment=item.appointment or regular)
 
 
@@ -221,14 +223,16 @@ def _before_the_move(item: Item, tied: Link, usual: Link) -> Link:
 
     That is no edit: nobody but the series has moved.
     """
-    event, former, studio = item.event, tied.former, tied.studio
-    if event is None or event.content is None or item.appointment is None or former is None or studio is None:
+    event, studio = item.event, tied.studio
+    if event is None or event.content is None or item.appointment is None or studio is None:
         return usual
-    slot = studio.when.moved(item.slot, former)
-    if slot is None or event.content.when.shown() != former.at(slot).shown():
+    told = event.content.when.shown()
+    slots = ((former, studio.when.moved(item.slot, former)) for former in tied.formers)
+    before = (former.at(slot) for former, slot in slots if slot is not None)
+    when = next((when for when in before if when.shown() == told), None)
+    if when is None:
         return usual
     columns = {"studio": usual.studio, "calendar": usual.calendar}
-    when = former.at(slot)
     moved = {name: msgspec.structs.replace(one, when=when) for name, one in columns.items() if one is not None}
     return msgspec.structs.replace(usual, **moved)
 
@@ -293,7 +297,10 @@ def _outlived(item: Item, series: Series, tied: Link, rules: Rules) -> Item | Op
     operation = outcomes.left_studio(entry, base, seen(event, entry, rules), rules)
     if operation.more:
         return operation
-    return msgspec.structs.replace(operation, calendar=None, link=_buried(base, rules) if operation.lost else None)
+    told = bool(operation.lost) or operation.studio is not None
+    reason = operation.reason if told else Reason.WITH_SERIES
+    buried_one = _buried(base if operation.lost else item.link, rules)
+    return msgspec.structs.replace(operation, reason=reason, calendar=None, link=buried_one)
 
 
 def _moved_meanwhile(item: Item, tied: Link) -> Link | None:
@@ -305,7 +312,7 @@ def _moved_meanwhile(item: Item, tied: Link) -> Link | None:
         return None
     when = event.content.when
     studio, calendar = (msgspec.structs.replace(one, when=when) for one in (studio, calendar))
-    pair = msgspec.structs.replace(tied, event_id=event.id, studio=studio, calendar=calendar, former=None)
+    pair = msgspec.structs.replace(tied, event_id=event.id, studio=studio, calendar=calendar, formers=())
     place = {"appointment_id": item.appointment_id, "series_id": tied.appointment_id, "slot": item.slot}
     return msgspec.structs.replace(pair, **place, series_event=tied.event_id, former_by=None, held=None, asked=None)
 

@@ -7,6 +7,7 @@ import msgspec
 
 from shared.domain.appointment import Appointment
 from shared.domain.content import Content, Unit, without_text
+from shared.domain.doubt import Doubt, Suspect
 from shared.domain.errors import Park
 from shared.domain.event import CalendarWrite, Delete, Event, Insert, Restore
 from shared.domain.link import Link, revived, succeeded
@@ -86,7 +87,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     `next_generation` is the first event id that is not known to be used up. `unread`: the calendar was not read before,
     so what is found there is taken as it is. `verdict` is a person's word on a deletion. `earlier`: what calendars
     that the user had before know of it. `withdrawn`: the event was a guest's copy, and went with the host's own entry,
-    which we took out. `beyond_restoring`: the calendar would not give the deleted event back.
+    which we took out. `beyond_restoring`: the calendar would not give the deleted event back. `doubts`: it may be the
+    same as something on the other side; `asks`: the first of them, in their order, that nobody was asked about so far.
 
     An occurrence has `series_id` (the appointment id of its series) and `slot` (its original start); it is decided on
     when its `series` is known.
@@ -107,6 +109,8 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
     series_id: str = ""
     slot: str = ""
     series: Series | None = None
+    doubts: tuple[Doubt, ...] = ()
+    asks: tuple[Suspect, ...] = ()
 
     @property
     def repeats(self) -> bool:
@@ -122,6 +126,17 @@ class Item(msgspec.Struct, frozen=True, kw_only=True):
         """Whether it is an instance of a series that is in this calendar: it is in scope with that."""
         tied = None if self.series is None else self.series.link
         return tied is not None and tied.paired and self.link is not None and self.link.series_event == tied.event_id
+
+    @property
+    def gone(self) -> Reason:
+        """Where neither side has it for this user: which of the ways to get there it was."""
+        appointment, link = self.appointment, self.link
+        if appointment is None:
+            return Reason.GONE_ON_BOTH
+        if appointment.cancelled:
+            by_calendar = link is not None and link.gone_there
+            return Reason.DELETED_IN_CALENDAR if by_calendar else Reason.CANCELLED_IN_STUDIO
+        return Reason.NOT_ASSIGNED if link is None else Reason.LEFT_USER
 
     @property
     def elsewhere(self) -> bool:

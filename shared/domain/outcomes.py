@@ -7,11 +7,11 @@ import msgspec
 
 from shared.domain import identity
 from shared.domain.appointment import Appointment
-from shared.domain.content import UNITS, Content, with_units
+from shared.domain.content import UNITS, Content, When, normal, unit_hash, with_units
 from shared.domain.errors import Park
 from shared.domain.event import Delete, Event, Insert, Patch, Restore
-from shared.domain.link import TOMBSTONE_LIFE, Link, buried, new_seal, revived
-from shared.domain.merge import Base, Merged, Side, clash_winner, merge
+from shared.domain.link import FORMERS, TOMBSTONE_LIFE, Link, buried, new_seal, revived
+from shared.domain.merge import Base, Lost, Merged, Side, clash_winner, merge
 from shared.domain.operation import (
     CancelAppointment,
     CreateAppointment,
@@ -167,7 +167,17 @@ def _take_back(item: Item, there: Seen, rules: Rules) -> Operation:
         if merged.to_studio:
             return _save_edit(item, there, merged, generation)
     delete = Delete(event_id=there.event.id, etag=there.event.etag)
-    return Operation(item=item, reason=reason, calendar=delete, link=buried(link, rules.now))
+    lost = _edited_since(there) if reason is Reason.CANCELLED_IN_STUDIO else ()
+    return Operation(item=item, reason=reason, calendar=delete, link=buried(link, rules.now), lost=lost)
+
+
+def _edited_since(there: Seen) -> tuple[Lost, ...]:
+    """What a person has edited of an entry since we wrote it, as far as its seal tells: it goes with the entry."""
+    seal = there.event.seal
+    sent = {} if seal is None else seal.sent
+    mine = [unit for unit in UNITS if unit in sent and unit not in there.frozen]
+    edited = [unit for unit in mine if unit_hash(unit, there.content) != sent[unit]]
+    return tuple(Lost(unit, "calendar", normal(unit, there.content)) for unit in edited)
 
 
 def unfit(item: Item, event: Event, reason: Reason, rules: Rules) -> Operation:
@@ -226,7 +236,7 @@ def _settle(
     link = _link(item, there, _agreed_here(item, merged, there), merged.calendar, seal_name, generation)
     # A run that died may have sent it already: its seal says so.
     sent = event.seal is not None and event.seal.name != known_seal and "when" in event.seal.sent
-    link = _reshaped(link, item.link, by="studio" if sent or "when" in merged.to_calendar else "calendar")
+    link = _reshaped(link, item, by="studio" if sent or "when" in merged.to_calendar else "calendar")
     if calendar is None and studio is None and link == item.link:
         return Operation(item=item, reason=Reason.ANOTHERS if there.theirs else Reason.AGREED)
     return Operation(item=item, reason=reason, calendar=calendar, studio=studio, link=link, lost=merged.lost)
@@ -399,18 +409,29 @@ def _link(
         series_id=item.series_id,
         slot=item.slot,
         series_event=there.event.series_event,
-        former=None if before is None else before.former,
+        formers=() if before is None else before.formers,
         former_by=None if before is None else before.former_by,
     )
 
 
-def _reshaped(link: Link, before: Link | None, by: Side) -> Link:
-    """The pair of a series with its former times, where these have been changed."""
+def _reshaped(link: Link, item: Item, by: Side) -> Link:
+    """The pair of a series with its former times, where these have been changed.
+
+    Those that the studio gave it since, and that lost against the calendar's, are among them: occurrences may have been
+    changed after that.
+    """
+    before, here = item.link, item.appointment
     if before is None or before.studio is None or link.studio is None or not before.studio.when.repeats:
         return link
-    if before.studio.when.shown() == link.studio.when.shown():
+    present = link.studio.when
+    if before.studio.when.shown() == present.shown():
         return link
-    return msgspec.structs.replace(link, former=before.studio.when, former_by=by)
+    lost = [] if here is None else [here.content().when]
+    formers: list[When] = []
+    for when in (before.studio.when, *lost, *before.formers):
+        if when.repeats and all(when.shown() != other.shown() for other in (present, *formers)):
+            formers.append(when)
+    return msgspec.structs.replace(link, formers=tuple(formers[:FORMERS]), former_by=by)
 
 
 def _agreed_here(item: Item, merged: Merged, there: Seen) -> Content:

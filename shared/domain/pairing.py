@@ -1,15 +1,15 @@
 """Finds the same entry standing on both sides, before anything is created: a person typed it twice.
 
-Two rules, the sure one first: the same time and title; the same time and the client's name in the title. Everything
-else that happens to be at the same time is another entry. Each entry is paired at most once, in the order of the ids,
-so that a repeated run finds the same pairs.
+Two rules, the sure one first: the same time and title; the same time and the client's name in the title. Each entry is
+paired at most once, in the order of the ids, so that a repeated run finds the same pairs. What neither rule pairs and
+yet stands at the very same time is doubtful: it may be one entry that two persons have typed in their own words.
 """
 
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 
-from shared.domain.content import Content
+from shared.domain.content import Content, Timed
 
 
 def pair(
@@ -33,6 +33,26 @@ def pair(
         lambda appointment_id, _, event: _names(event.title, client_names.get(appointment_id, "")),
     )
     return pairs
+
+
+def doubtful(
+    appointments: Mapping[str, Content], events: Mapping[str, Content], pairs: Mapping[str, str]
+) -> list[tuple[str, str]]:
+    """(Event id, appointment id) of what neither rule has paired (`pairs`), in order, and what may be one entry.
+
+    Nobody does two things from one minute to another. Whole days have many things on them: there a word in common is
+    needed.
+    """
+    taken = set(pairs.values())
+    at_time: dict[str, list[str]] = defaultdict(list)
+    for appointment_id in sorted(appointments.keys() - taken):
+        at_time[appointments[appointment_id].when.shown()].append(appointment_id)
+    return [
+        (event_id, one)
+        for event_id in sorted(events.keys() - pairs.keys())
+        for one in at_time.get(events[event_id].when.shown(), ())
+        if isinstance(events[event_id].when, Timed) or _share(appointments[one].title, events[event_id].title)
+    ]
 
 
 def _match(
@@ -72,3 +92,7 @@ def _names(title: str, client: str) -> bool:
     """Whether every part of the client's name stands in the title as a word; a lone first name says too little."""
     parts = plain(client).split()
     return len(parts) > 1 and set(parts) <= set(plain(title).split())
+
+
+def _share(one: str, other: str) -> bool:
+    return bool(set(plain(one).split()) & set(plain(other).split()))

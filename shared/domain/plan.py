@@ -21,7 +21,8 @@
 
     Two-way off: an event deleted there is entered again, and nothing that was edited there comes in.
     Somebody else's event is never deleted or changed: the pair stands, whatever the studio does.
-    Before all: what does not fit is parked, and an event that is merely not to be found is verified first.
+    Before all: what does not fit is parked, and so is what a person is asked about (`doubt.py`); an event that is
+    merely not to be found is verified first.
     After all: the guard holds deletions of an unusual number (`guard.py`); a held one waits for a person's word.
 
     After that: what is here, or wanted in no calendar, goes from those that the user had before (`Operation.moves`).
@@ -37,6 +38,7 @@ import msgspec
 
 from shared.domain import outcomes
 from shared.domain.content import Content
+from shared.domain.doubt import in_the_inbox
 from shared.domain.errors import Park
 from shared.domain.link import Link
 from shared.domain.occurrence import entered_alone, is_mine, placed
@@ -63,6 +65,9 @@ def decide(item: Item, rules: Rules) -> Operation:
         if item.event is not None and item.event.unfit is not None:
             return outcomes.unfit(item, item.event, item.event.unfit, rules)
         here, there = _in_studio(item, rules), _in_calendar(item, rules)
+        if here is None and _only_said_to_be_the_same(item):
+            item, there = msgspec.structs.replace(item, event=None), None
+        _wait_for_answer(item, here, there)
         operation = _decided(item, here, there, rules)
     except Park as park:
         return Operation(item=item, reason=park.reason, parked=park)
@@ -110,6 +115,26 @@ def _in_studio(item: Item, rules: Rules) -> Content | None:
     if len(item.appointment_id) > LONGEST_ID:
         raise Park(Reason.INVALID, "id", f"an id of at most {LONGEST_ID} characters is needed")
     return item.appointment.content()
+
+
+def _wait_for_answer(item: Item, here: Content | None, there: Seen | None) -> None:
+    """Raises `Park` for what stands on one side only, and may be what stands on the other: nobody has said yet."""
+    if item.link is not None and item.link.paired:
+        return
+    content = here if there is None else there.content if here is None else None
+    # Of an appointment that comes with an event, that event is deleted: there is nothing to take it for.
+    if content is None or (there is None and item.event is not None):
+        return
+    doubts = [one for one in item.doubts if one.holds(content)]
+    if doubts:
+        raise Park(Reason.DOUBTFUL, "", in_the_inbox(doubts))
+
+
+def _only_said_to_be_the_same(item: Item) -> bool:
+    """Whether nothing but a person's answer ties the event to the appointment: otherwise it is one by itself."""
+    if item.event is None or (item.link is not None and item.link.paired):
+        return False
+    return any(one.ties(item.appointment_id, item.event.id) for one in item.doubts)
 
 
 def _hides(item: Item, rules: Rules) -> bool:

@@ -50,6 +50,7 @@ class Reason(enum.StrEnum):
     # On its way
     WAITING = "waiting"
     # Parked
+    DOUBTFUL = "doubtful"
     INVALID = "invalid"
     UNSUPPORTED_RULE = "unsupported_rule"
     REFUSED_BY_PROVIDER = "refused_by_provider"
@@ -139,6 +140,10 @@ _TEXT = {
     Reason.NO_SUCH_APPOINTMENT: "The studio has no such appointment (any more): look up its id.",
     Reason.NO_SUCH_ENTRY: "The calendar has no such entry (any more): look up its id, and whose calendar it is in.",
     Reason.WAITING: "The next run carries it over: nothing needs to be done.",
+    Reason.DOUBTFUL: (
+        "At the same time something else stands on the other side, which may be the same entry: the inbox asks. Until "
+        "somebody answers, neither is entered on the other side; everything else syncs meanwhile."
+    ),
     Reason.INVALID: "A field or setting holds something that cannot be synced: correct it, and it goes on.",
     Reason.UNSUPPORTED_RULE: (
         "It repeats in a way that the calendar or this sync cannot express. Change how it repeats, and it goes on; "

@@ -7,7 +7,9 @@ from typing import Any
 import msgspec
 
 from shared.domain import identity
-from shared.domain.appointment import OWNED, owned_hash
+from shared.domain.appointment import OWNED, owned_hash, read_appointment
+from shared.domain.content import When, digest
+from shared.domain.errors import Park
 
 
 class StudioChange(msgspec.Struct, frozen=True, kw_only=True):
@@ -37,6 +39,34 @@ def appointment_change(before: Mapping[str, Any] | None, after: Mapping[str, Any
         series_id=_series_of(old, new),
         written_by=_written_by(old, new),
     )
+
+
+# Signs in the lines of a series whose former times are kept: 300 outbox entries remain within what Firestore takes at
+# once (10 MiB). A thousand dates are less.
+LONGEST_LINES = 25_000
+
+
+def former_times(before: Mapping[str, Any], after: Mapping[str, Any], zone: str) -> When | None:
+    """The times that a series had, if it repeats at others now. `zone`: where an appointment names none of its own.
+
+    Versions that do not fit have no occurrences that could be named after their times; of a series that is described at
+    a length that nobody types, they are not kept.
+    """
+    try:
+        was, now = (read_appointment(version, zone).content().when for version in (before, after))
+    except Park:
+        return None
+    if not (was.repeats and now.repeats) or sum(map(len, was.recurrence)) > LONGEST_LINES:
+        return None
+    return was if was.shown() != now.shown() else None
+
+
+def entry_of(appointment_id: str, former: When) -> str:
+    """The id of the outbox's entry for former times of a series: one for each, however often it is told.
+
+    Hashed, as an id that Firestore just takes leaves no room for more.
+    """
+    return f"moved:{digest('moved', appointment_id, str(former.shown()))[:26]}"
 
 
 def _series_of(*versions: Mapping[str, Any]) -> str | None:

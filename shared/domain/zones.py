@@ -64,3 +64,17 @@ def differ(one: str, other: str, now: dt.datetime) -> bool:
     noon = now.replace(hour=12, minute=0, second=0, microsecond=0)
     days = (noon + dt.timedelta(days=day) for day in range(_DAYS))
     return any(day.astimezone(first).utcoffset() != day.astimezone(second).utcoffset() for day in days)
+
+
+def local(at: dt.datetime, zone: str) -> str:
+    """An instant as people read it, by the clock of a zone; in UTC where nobody knows that."""
+    try:
+        there = at.astimezone(info(zone))
+    except Park:
+        there, zone = at.astimezone(dt.UTC), "UTC"
+    return f"{there:{'%Y-%m-%d %H:%M:%S' if there.second else '%Y-%m-%d %H:%M'}} {zone}"
+
+
+def span(start: dt.datetime, end: dt.datetime, zone: str) -> str:
+    """From one instant to another, as `local` has them."""
+    return f"{local(start, zone).rpartition(' ')[0]} to {local(end, zone)}"

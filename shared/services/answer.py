@@ -51,7 +51,7 @@ def left_alone(operation: Operation, event: Event | None, rules: Rules, hold: st
     """
     one, link = operation.item, operation.link or operation.item.link
     if operation.reason is Reason.GONE_ON_BOTH:
-        return Why(reason=_gone(one))
+        return Why(reason=one.gone)
     if operation.reason is Reason.HELD and (held := _held(one, link)) is not None:
         return Why(reason=Reason.HELD, detail=f"in the inbox: {hold or held.id}")
     if operation.reason not in _IN_STEP:
@@ -78,14 +78,3 @@ def _kept_apart(operation: Operation) -> bool:
     if operation.reason is not Reason.ANOTHERS or link is None or link.studio is None or link.calendar is None:
         return False
     return bool(link.studio.differs(link.calendar))
-
-
-def _gone(one: Item) -> Reason:
-    """Neither side has it for this user: which of the ways to get there it was."""
-    appointment, link = one.appointment, one.link
-    if appointment is None:
-        return Reason.GONE_ON_BOTH
-    if appointment.cancelled:
-        by_calendar = link is not None and link.gone_there
-        return Reason.DELETED_IN_CALENDAR if by_calendar else Reason.CANCELLED_IN_STUDIO
-    return Reason.NOT_ASSIGNED if link is None else Reason.LEFT_USER

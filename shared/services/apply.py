@@ -26,6 +26,7 @@ from shared.domain.plan import decide
 from shared.domain.reasons import Reason
 from shared.ports import Calendar, Settlement
 from shared.services.conflicts import may_block_other_times
+from shared.services.doubts import entry_of_appointment, overtaken, recalled, released, withdrawn
 from shared.services.gather import ASKED_ENOUGH, Documents, Notes, item, known_series, notes
 from shared.services.guarding import Guard
 from shared.services.run import Run, Step, Unstored
@@ -71,8 +72,9 @@ class Moved(msgspec.Struct, frozen=True, kw_only=True):
 
 class Applier:
     """Carries out one run's operations. Holds what they share, and what they left: `unfinished` items, a `Retry` where
-    the provider asked to slow down, and whether anything is in `doubt` that only a full listing can tell. `notes` is
-    what the outbox says of the items; `on_stored` is told how many items each step stored; `take_out` takes what is
+    the provider asked to slow down, whether anything is in `doubt` that only a full listing can tell, and whether there
+    is `more` that a run right after this one is to look at. `notes` is
+    what the outbox says of the items; `on_stored` is told what each step stored; `take_out` takes what is
     here now, or wanted nowhere, out of the calendars that the user had before. `edited`: the appointments it wrote.
     `touched`: those that it decided on, and that may block other times now; in a `routine` (a listing that nothing
     asked for) only those with any news.
@@ -82,12 +84,13 @@ class Applier:
         self.notes: Notes = notes(())
         self.guard = Guard(run)
         self.doubt = False
+        self.more = False
         self.run = run
         self.calendar = calendar
         self.rules = rules
         self._put_off_so_far = 0
         self._parked_stored = run.connection.parked
-        self.on_stored: Callable[[int], None] = lambda _: None
+        self.on_stored: Callable[[Sequence[Operation]], None] = lambda _: None
         self.take_out: Callable[[Sequence[Operation]], Moved] = lambda _: Moved()
         self.edited: set[str] = set()
         self.touched: set[str] = set()
@@ -98,7 +101,8 @@ class Applier:
     def plan(self, items: Iterable[Item]) -> list[Operation]:
         """Decide on each item. One that fails in a way nobody foresaw is left for another try, then parked."""
         operations: list[Operation] = []
-        for one in items:
+        known = self.parked.values()
+        for one in recalled(self.run.ports.store, self.rules.studio_id, list(items), known):
             tries = self.notes.tries.get(one.appointment_id, 0)
             if tries >= MANY_TRIES:
                 park = Park(Reason.REFUSED_BY_PROVIDER, "", "no answer, again and again")
@@ -121,6 +125,7 @@ class Applier:
         Raises:
             Stop, Retry: it concerns the whole connection; what is stored so far stands.
         """
+        self._meet_again(overtaken(operations, self.run.started_at))
         worth = [operation for operation in operations if operation.tells or self._unparks(operation)]
         worth = [operation for operation in worth if not self._parked_already(operation)]
         worth = self.guard.checked(self._without_doubts(worth))
@@ -185,7 +190,17 @@ class Applier:
         """Parked entries whose event was deleted in the calendar are no longer waiting for anything."""
         gone = tuple(item_id for item_id, parked in self.parked.items() if parked.event_id in deleted)
         if gone:
-            self._settle([Step(Settlement(unpark=gone))])
+            left = [doubt for item_id in gone for doubt in self.parked[item_id].doubts]
+            for doubt in left:
+                self._meet_again(entry_of_appointment(doubt, self.run.started_at))
+            self._settle([Step(Settlement(unpark=gone, inbox=withdrawn(left, self.rules.studio_id)))])
+
+    def _meet_again(self, entries: Mapping[str, OutboxEntry]) -> None:
+        """Have the next run, which follows at once, look at these."""
+        if entries:
+            connection_id = self.run.connection_id
+            self.run.ports.store.put_outbox([(connection_id, item_id, entry) for item_id, entry in entries.items()])
+            self.more = True
 
     def _write(self, operations: Sequence[Operation], documents: Documents, rounds: int) -> None:
         self.guard.carries_out(operations)
@@ -198,8 +213,11 @@ class Applier:
         if first:
             self.run.settle(first)
         outcomes = self.calendar.write([operation.calendar for operation in operations if operation.calendar])
-        if len(outcomes) > 1 and all(isinstance(outcome, Unavailable) for outcome in outcomes):
-            raise Unavailable("the calendar took none of a batch")
+        if len(outcomes) > 1:
+            if all(isinstance(outcome, Unavailable) for outcome in outcomes):
+                raise Unavailable("the calendar took none of a batch")
+            if isinstance(outcomes[0], RateLimited) and all(isinstance(outcome, RateLimited) for outcome in outcomes):
+                raise outcomes[0]
         done: list[tuple[Operation, Event | None]] = []
         again: list[Operation] = []
         for operation, outcome in zip(operations, outcomes, strict=True):
@@ -218,9 +236,13 @@ class Applier:
         self._decide_afresh(again, rounds)
 
     def _later(self, operation: Operation, why: SyncError) -> None:
-        """Put one off. Only a request to slow down stops the others; a lone failure is this item's own trouble."""
-        self.unfinished.append(Unfinished(operation.item, why, failed=not isinstance(why, RateLimited)))
-        if isinstance(why, RateLimited):
+        """Put one off. Only where a time is named to go on at, the others wait as well.
+
+        Anything else is this item's own trouble, refusals too: they were repeated, and others were let through.
+        """
+        slow_down = isinstance(why, RateLimited) and why.retry_after is not None
+        self.unfinished.append(Unfinished(operation.item, why, failed=not slow_down))
+        if isinstance(why, RateLimited) and slow_down:
             self.slow_down = why
 
     def _store(self, done: Sequence[tuple[Operation, Event | None]], documents: Documents, rounds: int) -> None:
@@ -238,9 +260,10 @@ class Applier:
         if not steps:
             return
         self.guard.carries_out(stored)
+        self._meet_again(released(stored, self.run.started_at))
         for operation in stored:
             self.run.count(operation.reason.value)
-        self.on_stored(len(stored))
+        self.on_stored(stored)
         unstored = self._settle(steps)
         too_large = [_park(stored[place], Park(Reason.INVALID, "", TOO_LARGE)) for place in unstored.refused]
         self._settle([Step(settlement_of(op, None, documents, self.rules, self.run, self.parked)) for op in too_large])
@@ -396,10 +419,11 @@ class Applier:
     def _parked_already(self, operation: Operation) -> bool:
         """Whether it is parked as it is: a listing meets it again and again."""
         park, known = operation.parked, self.parked.get(operation.item.appointment_id)
-        return park is not None and known is not None and known.tells(park)
+        return park is not None and known is not None and known.tells(park) and not operation.item.asks
 
     def _unparks(self, operation: Operation) -> bool:
-        return operation.item.appointment_id in self.parked and operation.parked is None
+        one = operation.item
+        return operation.parked is None and (one.appointment_id in self.parked or bool(one.doubts))
 
     def _unforeseen(self, one: Item, error: Exception, operations: list[Operation]) -> None:
         extra = {"connection": self.run.connection_id, "run": self.run.id, "item": one.appointment_id}

@@ -38,8 +38,10 @@ log = logging.getLogger(__name__)
 
 # Stretches of time that are asked for one by one, each in two queries; what lies between them is not read.
 RANGES = 8
+# Asking once more costs more than to read what a person does in two weeks.
+APART = dt.timedelta(days=14)
 # Documents that one question to the store gives at most: more than a user has in a year.
-LIMIT = 2_500
+LIMIT = 10_000
 # Pairs that are looked at in one stretch. Somebody with so many has another trouble than this one.
 PAIRS = 1_000
 # As with items that are stored without a call to the calendar.
@@ -78,9 +80,10 @@ def look_for_conflicts(run: Run, touched: Collection[str], zone: str) -> None:
 
     Nothing touched, nothing read. Else the reads are bounded, however many were touched: each of these once; of the
     user's others the series (`LIMIT`), and what lies in `RANGES` stretches around their times (in each, `LIMIT` timed
-    ones and as many all-day ones, and the same again of occurrences); the documents of occurrences (twice `LIMIT`); the
-    conflicts that are stored of what was touched, with the other party of each. One appointment in a quiet week costs
-    five, most of them for questions that find nothing, and two for each 30 series that the user has.
+    ones and as many all-day ones, and the same again of occurrences; times less than `APART` are in one); the documents
+    of occurrences (twice `LIMIT`); the conflicts that are stored of what was touched, with the other party of each. One
+    appointment in a quiet week costs five, most of them for questions that find nothing, and two for each 30 series
+    that the user has.
 
     Raises:
         LeaseLost: another run has taken over.
@@ -156,7 +159,7 @@ class _Search:
         spans = [span for one in here.keys() & ids for span in here[one].spans(self.now, last)]
         given_back = [slot_span(self.documents.get(series_id), slot, self._zone) for series_id, slot in slots]
         spans += [span for span in given_back if span is not None and span.end > self.now and span.start < last]
-        return [Span(max(one.start, self.now), min(one.end, last)) for one in ranges(spans, RANGES)]
+        return [Span(max(one.start, self.now), min(one.end, last)) for one in ranges(spans, RANGES, APART)]
 
     def _read(self, ids: Iterable[str]) -> None:
         """Those that are not known yet; front-ends may have written names of others that no document can have."""

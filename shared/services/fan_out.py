@@ -7,6 +7,7 @@ import msgspec
 
 from shared.domain import identity
 from shared.domain.content import digest
+from shared.domain.quotas import QUEUES
 from shared.ports import Clock, Due, Store, Task, Tasks
 from shared.services.wishes import sync_task
 
@@ -16,16 +17,19 @@ log = logging.getLogger(__name__)
 PAGE = 2_000
 
 # Runs started per second at the most: many connections due at once are spread out instead of all hitting Google on
-# the minute. A few are not delayed at all.
-STARTS_PER_SECOND = 50
+# the minute. A few are not delayed at all. The queue starts no more than that anyway.
+STARTS_PER_SECOND = int(QUEUES["scheduled"].max_dispatches_per_second)
 
 
 class FannedOut(msgspec.Struct, frozen=True):
-    """What one page came to; `failed` connections are still due, and the next tick tries them again."""
+    """What one page came to; `failed` connections are still due, and the next tick tries them again. `oldest`: for how
+    long the first of them, the longest due, has been due.
+    """
 
     enqueued: int
     failed: int
     more: bool
+    oldest: dt.timedelta | None = None
 
 
 def fan_out(tick: str, after: Due | None, store: Store, tasks: Tasks, clock: Clock, page: int = PAGE) -> FannedOut:
@@ -44,7 +48,8 @@ def fan_out(tick: str, after: Due | None, store: Store, tasks: Tasks, clock: Clo
         # After this page's own starts, so that the pace holds over all pages.
         tasks_failed = tasks.enqueue([_next_page(tick, due[-1], now + _spread(len(due)))])
         more = not tasks_failed
-    return FannedOut(len(due) - len(failed), len(failed), more)
+    oldest = now - due[0].next_sync_at if due else None
+    return FannedOut(len(due) - len(failed), len(failed), more, oldest)
 
 
 def _task(due: Due, tick: str, now: dt.datetime, crowd: int) -> Task:

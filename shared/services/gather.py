@@ -10,14 +10,14 @@ import msgspec
 from shared.domain import identity
 from shared.domain.appointment import Appointment, read_appointment
 from shared.domain.connection import Connection, OutboxEntry
-from shared.domain.content import Content
+from shared.domain.content import Content, When
 from shared.domain.errors import Park
 from shared.domain.event import Event
 from shared.domain.inbox import PUT_BACK, TAKE_OFF
 from shared.domain.link import Link, succeeded
 from shared.domain.occurrence import read_occurrence, slot_in
 from shared.domain.operation import Earlier, Item, Series, Verdict
-from shared.domain.pairing import pair
+from shared.domain.pairing import doubtful, pair
 from shared.ports import Calendar, Document, Store, Stored
 
 Documents = Mapping[str, Stored[Document]]
@@ -31,7 +31,8 @@ ASKED_ENOUGH = 5
 class Notes(msgspec.Struct, frozen=True):
     """What the outbox says of items, by appointment id: when the studio changed it, how often it was tried in vain,
     what a person said of its deletion, whether it is an answer that must be read; and of events by their id: to which
-    appointment they belong, which a listing did not have, and which it did not have the first time it was read.
+    appointment they belong, which a listing did not have, and which it did not have the first time it was read; and of
+    series the times that they had before the studio gave them others.
     """
 
     changed_at: Mapping[str, dt.datetime]
@@ -41,6 +42,7 @@ class Notes(msgspec.Struct, frozen=True):
     pairs: Mapping[str, str]
     absent: Collection[str]
     unread: Collection[str]
+    formers: Mapping[str, Sequence[When]]
 
     def of(self, event: Event, *, two_way: bool) -> Event:
         """The event, taken as deleted if it cannot be found and that has been verified.
@@ -61,6 +63,7 @@ def notes(entries: Iterable[OutboxEntry]) -> Notes:
     pairs: dict[str, str] = {}
     absent: set[str] = set()
     unread: set[str] = set()
+    formers: dict[str, list[When]] = {}
     for entry in entries:
         appointment_id = entry.appointment_id
         if appointment_id is None:
@@ -69,6 +72,8 @@ def notes(entries: Iterable[OutboxEntry]) -> Notes:
         tries[appointment_id] = max(tries.get(appointment_id, 0), entry.tries)
         if entry.changed_at is not None:
             changed_at[appointment_id] = entry.changed_at
+        if entry.former is not None:
+            formers.setdefault(appointment_id, []).append(entry.former)
         match entry.cause:
             case "approved" | "declined" as verdict:
                 verdicts[appointment_id] = verdict
@@ -80,7 +85,7 @@ def notes(entries: Iterable[OutboxEntry]) -> Notes:
                 absent.add(entry.event_id)
             if entry.cause == "unread":
                 unread.add(entry.event_id)
-    return Notes(changed_at, tries, verdicts, answered, pairs, absent, unread)
+    return Notes(changed_at, tries, verdicts, answered, pairs, absent, unread, formers)
 
 
 class Gathered(msgspec.Struct, frozen=True):
@@ -281,11 +286,14 @@ def events_by_appointment(
 ) -> dict[str, Event]:
     """Appointment id to the event that stands for it; `pairs` are those found otherwise, by event id.
 
-    Two events may claim one appointment: a deleted one, and the one that took its place. The living one counts.
+    Two events may claim one appointment: a deleted one, and the one that took its place. The living one counts. What is
+    paired by now stays so, whatever was said of it before.
     """
     result: dict[str, Event] = {}
     for event in events:
-        appointment_id = pairs.get(event.id) or _appointment_of(event, by_event.get(event.id), studio_id)
+        link = by_event.get(event.id)
+        said = None if link is not None and link.paired else pairs.get(event.id)
+        appointment_id = said or _appointment_of(event, link, studio_id)
         if appointment_id is None:
             continue
         other = result.get(appointment_id)
@@ -391,10 +399,17 @@ class Known(msgspec.Struct, frozen=True, kw_only=True):
         return Series(appointment=appointment, regular=regular, link=self.link)
 
 
-def matched(
-    store: Store, studio_id: str, appointments: Mapping[str, Appointment], events: Sequence[Event]
-) -> dict[str, str]:
-    """Event id to appointment id for entries that stand on both sides, unpaired so far."""
+class Matched(msgspec.Struct, frozen=True):
+    """Event id to appointment id of entries that stand on both sides, and (event id, appointment id) of those that may
+    be one entry: nobody but a person can tell.
+    """
+
+    pairs: Mapping[str, str]
+    doubtful: Sequence[tuple[str, str]]
+
+
+def matched(store: Store, studio_id: str, appointments: Mapping[str, Appointment], events: Sequence[Event]) -> Matched:
+    """What is the same among entries of both sides that are unpaired so far."""
     there = {event.id: event.content for event in events if event.content is not None}
     times = {content.when.shown() for content in there.values()}
     here: dict[str, Content] = {}
@@ -410,4 +425,5 @@ def matched(
                 clients[appointment_id] = appointment.client_id
     names = store.client_names(studio_id, sorted(set(clients.values()))) if clients else {}
     known = {appointment_id: names[client] for appointment_id, client in clients.items() if client in names}
-    return pair(here, there, known)
+    pairs = pair(here, there, known)
+    return Matched(pairs, doubtful(here, there, pairs))

@@ -9,19 +9,21 @@ slice did not finish is met again, and what it finished is linked and no work.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from shared.domain.appointment import Appointment, read_appointment
 from shared.domain.connection import OutboxEntry, Populate
+from shared.domain.doubt import Suspect
 from shared.domain.errors import CursorExpired, Park, Unavailable
 from shared.domain.event import Event
 from shared.domain.link import Link
 from shared.domain.operation import Item, Operation
 from shared.ports import Calendar, Document, EventPage, Stored
 from shared.services.apply import Applier
+from shared.services.doubts import in_doubt
 from shared.services.gather import (
     Gathered,
     colleagues_pairs,
@@ -38,7 +40,11 @@ Documents = Mapping[str, Stored[Document]]
 
 
 class Listing:
-    """One slice of a listing. `populate` is how far it has come; `more`: it left something for a run right after."""
+    """One slice of a listing. `populate` is how far it has come; `more`: it left something for a run right after.
+
+    `on_planned` is told what was decided before that is applied, `on_stored` what was stored, and `on_doubt` what may
+    stand on both sides.
+    """
 
     def __init__(self, run: Run, calendar: Calendar, applier: Applier, populate: Populate) -> None:
         self.run = run
@@ -47,6 +53,9 @@ class Listing:
         self.populate = populate
         self.window_from = applier.rules.window_from
         self.more = False
+        self.on_planned: Callable[[Sequence[Operation]], None] = lambda _: None
+        self.on_stored: Callable[[Sequence[Operation]], None] = lambda _: None
+        self.on_doubt: Callable[[Sequence[Suspect]], None] = lambda _: None
         self._zone = applier.rules.time_zone
         self._store = run.ports.store
         self._studio_id = run.connection.studio_id
@@ -101,11 +110,16 @@ class Listing:
         colleagues = colleagues_pairs(self._store, self._studio_id, fresh)
         unpaired = [e for e in fresh if e.id not in colleagues and e.appointment_id is None and e.content is not None]
         candidates = _unpaired(window, links, events, seen.union(known.pairs.values()), self._zone)
-        pairs = {**colleagues, **known.pairs, **matched(self._store, self._studio_id, candidates, unpaired)}
+        found = matched(self._store, self._studio_id, candidates, unpaired)
+        pairs = {**colleagues, **known.pairs, **found.pairs}
         event_of = events_by_appointment(events, by_event, pairs, self._studio_id)
         ours = links.keys() | set(known.pairs.values()) | set(colleagues.values())
         documents = self._with(window, [one for one, event in event_of.items() if one in ours or event.appointment_id])
         items = self._items(event_of, documents, links, event_of)
+        if found.doubtful:
+            here = self._items(dict.fromkeys(one for _, one in found.doubtful), documents, links, {})
+            items, suspects = in_doubt(self._store, found.doubtful, here, items, self.applier.rules)
+            self.on_doubt(suspects)
         return self._settle(items, documents, seen, instances=instances, expected=len(window))
 
     def _settle_studio(self, window: Documents, links: Mapping[str, Link], seen: set[str]) -> bool:
@@ -204,14 +218,16 @@ class Listing:
 
     def _note_idle(self, operations: Sequence[Operation]) -> None:
         """What needs no write is done as soon as it is decided."""
+        self.on_planned(operations)
         self._set(done=self.populate.done + sum(not operation.writes for operation in operations))
 
     def _with(self, window: Documents, appointment_ids: Sequence[str]) -> Documents:
         outside = [one for one in appointment_ids if one not in window]
         return {**window, **self._store.appointments(self._studio_id, outside)} if outside else window
 
-    def _count(self, stored: int) -> None:
-        self._set(done=self.populate.done + stored)
+    def _count(self, stored: Sequence[Operation]) -> None:
+        self.on_stored(stored)
+        self._set(done=self.populate.done + len(stored))
 
     def _set(self, **changes: Any) -> None:
         self.populate = msgspec.structs.replace(self.populate, **changes)

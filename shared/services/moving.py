@@ -16,7 +16,7 @@ import msgspec
 
 from shared.domain import guard, identity
 from shared.domain.connection import OutboxEntry
-from shared.domain.errors import Retry, Stop, Unavailable
+from shared.domain.errors import RateLimited, Retry, Stop, Unavailable
 from shared.domain.event import Event
 from shared.domain.inbox import PUT_BACK, TAKE_OFF
 from shared.domain.link import Link, buried
@@ -40,11 +40,11 @@ def hand_over(store: Store, active: str, connection_id: str) -> list[OutboxEntry
     Nothing is said of its events, which the other calendar does not know.
     """
     entries = {
-        one.id if one.value.cause == "answered" else str(one.value.appointment_id): msgspec.structs.replace(
+        str(one.value.appointment_id) if one.value.cause == "written" else one.id: msgspec.structs.replace(
             one.value, event_id=None, tries=0
         )
         for one in store.outbox(active, PENDING)
-        if one.value.appointment_id is not None and one.value.cause in {"written", "answered"}
+        if one.value.appointment_id is not None and one.value.cause in {"written", "answered", "moved"}
     }
     store.put_outbox([(connection_id, entry_id, entry) for entry_id, entry in entries.items()])
     return [entry for entry in entries.values() if entry.changed_at is not None]
@@ -76,6 +76,7 @@ def take_out(run: Run, rules: Rules, notes: Notes, operations: Sequence[Operatio
             log.warning("old copies stay: no access to the earlier calendar", extra=extra)
         except Retry as why:
             unfinished |= {one.appointment_id: Unfinished(one, _unanswered(why)) for one in items}
+            slow_down = slow_down or (why if isinstance(why, RateLimited) else None)
         else:
             unfinished |= {left.item.appointment_id: left for left in moved.unfinished}
             edited |= moved.edited
@@ -117,7 +118,7 @@ def _take_out_of(earlier: str, run: Run, rules: Rules, notes: Notes, items: Sequ
 def _carry_out(borrowed: Run, rules: Rules, notes: Notes, items: Sequence[Item]) -> Moved:
     """Gather, decide, apply: as if the user were not assigned any more, as far as this calendar goes."""
     store, earlier = borrowed.ports.store, borrowed.connection_id
-    calendar = borrowed.ports.calendars.open(earlier, borrowed.connection)
+    calendar = borrowed.ports.calendars.open(earlier, borrowed.connection, borrowed.pace)
     ids = [one.appointment_id for one in items]
     links = store.links(earlier, ids)
     unrecorded = _unrecorded(calendar, earlier, [one for one in ids if one not in links])

@@ -166,15 +166,37 @@ class _Unfolding:
 
     def _as_they_are_now(self, operations: Sequence[Operation]) -> list[Event]:
         """The instances that the calendar told of. Where this run has given their series other times since, one that
-        was told to be deleted may be back: it went with a shorter series, and that is longer again.
+        was told to be deleted may be back: it went with a shorter series, and that is longer again. One of a
+        slot that nothing is known of, as a run that died has moved the series there, is another one by now. And one
+        that is told as it is known here is no news, but may be another one as well: that is found out with the rest.
         """
         told = {event.id: event for event in self._gathered.instances}
         reshaped = {
-            op.calendar.event_id for op in operations if isinstance(op.calendar, Patch) and "when" in op.calendar.units
+            op.calendar.event_id: op.link
+            for op in operations
+            if isinstance(op.calendar, Patch) and "when" in op.calendar.units and op.link is not None
         }
-        again = sorted(event.id for event in told.values() if event.deleted and event.series_event in reshaped)
+        again = sorted(
+            event.id
+            for event in told.values()
+            if event.series_event in reshaped and (event.deleted or not _had(reshaped[event.series_event], event))
+        )
         found = self._applier.calendar.get(again) if again else []
-        return [*(told | {event.id: event for event in found if not event.missing}).values()]
+        gone = {event.id for event in found if event.missing}
+        told |= {event.id: event for event in found if not event.missing}
+        gone |= self._no_news([event for event in told.values() if event.series_event in reshaped])
+        return [event for event in told.values() if event.deleted or event.id not in gone]
+
+    def _no_news(self, instances: Sequence[Event]) -> set[str]:
+        """The ids of those that are as they were agreed."""
+        contents = {event.id: event.content for event in instances if event.content is not None}
+        known = self._store.links_of_events(self._run.connection_id, sorted(contents)) if contents else {}
+        agreed = {event_id: link.calendar for event_id, link in known.items() if link.paired}
+        return {
+            one
+            for one, content in contents.items()
+            if (was := agreed.get(one)) is not None and not content.differs(was)
+        }
 
     def _of_series_just_entered(self, operations: Sequence[Operation]) -> list[Event]:
         """Instances of series that came from the calendar by themselves, or are well again: what was done to them
@@ -207,7 +229,16 @@ class _Unfolding:
         studio_id = self._run.connection.studio_id
         documents = self._store.occurrences(studio_id, whole) if whole else {}
         steps = [
-            step for series_id in whole for step in moves(self._run, series_id, known[series_id], documents, self._zone)
+            step
+            for series_id in whole
+            for step in moves(
+                self._run,
+                series_id,
+                known[series_id],
+                documents,
+                zone=self._zone,
+                told=self._applier.notes.formers.get(series_id, ()),
+            )
         ]
         if not steps:
             return documents
@@ -242,7 +273,9 @@ class _Unfolding:
         if series.link is None or not series.link.paired or not is_mine(series.appointment, self._applier.rules):
             return False
         if not link.paired:
-            return one.appointment is None and series.regular is not None and link.series_event == series.link.event_id
+            # Not in the calendar when it was looked at last; with a series that was moved back it may be there again.
+            wanted = one.appointment is None or not one.appointment.cancelled
+            return wanted and series.regular is not None and link.series_event == series.link.event_id
         return series.regular is None or one.series_id in self._written | self._moved
 
     def _strays(self, tied: Mapping[str, Link]) -> tuple[list[Item], Documents]:
@@ -315,12 +348,19 @@ def _moves_series(operation: Operation) -> bool:
     return before.studio.when.repeats and before.studio.when.shown() != after.studio.when.shown()
 
 
+def _had(series: Link, instance: Event) -> bool:
+    """Whether the series has a slot for the instance, or had one as far as is known."""
+    slot = instance.original_start
+    return series.former_with(slot) is not None or (series.studio is not None and series.studio.when.has(slot))
+
+
 def _carried_to(one: Item) -> str | None:
     """The instance that a calendar would have carried a changed one to, with a series that was moved."""
     series = None if one.series is None else one.series.link
-    if series is None or series.former is None or series.calendar is None or one.link is None:
+    if series is None or series.calendar is None or one.link is None or not series.formers:
         return None
-    slot = series.former.shifted(one.slot, series.calendar.when)
+    former = series.former_with(one.slot) or series.formers[0]
+    slot = former.shifted(one.slot, series.calendar.when)
     return None if slot in {None, one.slot} else instance_id(series.event_id, str(slot))
 
 

@@ -32,7 +32,12 @@ def to_list(connection: Connection, sync: UserSync, now: dt.datetime) -> Populat
             calendar=under_way.calendar and sync.populate_calendar,
             studio=under_way.studio and sync.populate_studio,
         )
-        return left if left.calendar or left.studio or _must(connection, reading, now) else None
+        if left.calendar or left.studio or _must(connection, reading, now):
+            return left
+        if under_way.calendar or under_way.studio or under_way.baseline:
+            return None
+        # No box was ticked: it looks for what was missed, and a run that died, or had no time left, did not end that.
+        return msgspec.structs.replace(left, listed=left.listed or not reading.two_way)
     ticked = sync.populate_calendar or sync.populate_studio
     if not (ticked or under_way is not None or _must(connection, reading, now)):
         return None

@@ -1,6 +1,6 @@
 """A series was moved: what re-keys the documents of its occurrences, whose ids are made of their original starts."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from shared.domain import identity
@@ -15,11 +15,18 @@ from shared.services.run import Run, Step
 _WHEN: frozenset[Unit] = frozenset({"when"})
 
 
-def moves(run: Run, series_id: str, series: Known, documents: Documents, zone: str) -> Iterator[Step]:
-    """What re-keys the occurrences of a series that was moved: another original start, and so another document."""
-    former = None if series.link is None else series.link.former
-    if former is None or series.document is None:
+def moves(
+    run: Run, series_id: str, series: Known, documents: Documents, *, zone: str, told: Sequence[When]
+) -> Iterator[Step]:
+    """What re-keys the occurrences of a series that was moved: another original start, and so another document.
+
+    `told`: times that the series had between two moves, and that no run has seen. What was changed of it just then is
+    named after those.
+    """
+    formers = [*(series.link.formers if series.link is not None else ()), *told]
+    if not formers or series.document is None:
         return
+    taken = set(documents)
     try:
         when = read_appointment(series.document.value, zone).content().when
     except Park:
@@ -31,8 +38,10 @@ def moves(run: Run, series_id: str, series: Known, documents: Documents, zone: s
             continue  # It is parked, with its reason, when its own turn comes.
         if place is None or place[0] != series_id or when.has(place[1]):
             continue
+        former = next((one for one in formers if one.has(place[1])), formers[0])
         slot = former.moved(place[1], when)
-        if slot is not None and identity.occurrence(series_id, slot) not in documents:
+        if slot is not None and identity.occurrence(series_id, slot) not in taken:
+            taken.add(identity.occurrence(series_id, slot))
             yield _move(run, series.document, stored, (former, place[1]), (when, slot), zone)
 
 

@@ -14,10 +14,12 @@ import msgspec
 
 from shared.domain.channel_health import SAFETY_INTERVAL
 from shared.domain.connection import Connection, Lease, LogEntry
-from shared.domain.errors import LeaseLost, RateLimited, Refused, Retry, Stale, Unavailable
+from shared.domain.errors import LeaseLost, Paced, RateLimited, Refused, Retry, Stale, Unavailable
 from shared.domain.mail import MAIL_LIFE, Mail, MailKind
+from shared.domain.quotas import CALLS_OF_A_SHORT_RUN
 from shared.domain.reasons import Reason
 from shared.ports import Calendars, Clock, Document, RunLog, Settlement, Store, Tasks, Version
+from shared.services.pace import RunPace
 from shared.services.wishes import RUNNABLE, sync_task
 
 log = logging.getLogger(__name__)
@@ -40,19 +42,28 @@ _SETTINGS = frozenset(
 )
 LOOK_AGAIN = dt.timedelta(hours=1)
 
-# Backoff for a connection that is rate limited or whose provider does not answer: doubled with each failure.
+# Backoff for a connection that is rate limited or whose provider does not answer: doubled with each failure. Half of it
+# is by chance ("equal jitter"), so that those who failed at the same time do not come back at the same time.
 FIRST_WAIT = dt.timedelta(seconds=30)
 LONGEST_WAIT = dt.timedelta(minutes=30)
+# A time that the provider named is waited for in any case, and by chance up to so much of it longer.
+LATER_BY = 0.1
+# After so many failures in a row it is no sooner than without such a time.
+PATIENT = 3
 
 
 class Ports(msgspec.Struct, frozen=True):
-    """Everything that a run needs from the outside. `safety_interval`: until the next run, with a live channel."""
+    """Everything that a run needs from the outside. `safety_interval`: until the next run, with a live channel.
+
+    `jitter` gives random numbers from 0 to 1.
+    """
 
     store: Store
     calendars: Calendars
     tasks: Tasks
     clock: Clock
     new_id: Callable[[], str]
+    jitter: Callable[[], float]
     safety_interval: dt.timedelta = SAFETY_INTERVAL
 
 
@@ -71,7 +82,10 @@ class Unstored(msgspec.Struct, frozen=True):
 
 
 class Run:
-    """Holds the lease of one connection. `resumes`: the run before, if any, did not come to its end."""
+    """Holds the lease of one connection. `resumes`: the run before, if any, did not come to its end. `queue` delivered
+    it: by any other than `populate` it is to be a short run. `pace` is another run's where that calls the same account.
+    `failures`: how many runs in a row have failed, with this one once it has.
+    """
 
     def __init__(
         self,
@@ -82,6 +96,8 @@ class Run:
         ports: Ports,
         *,
         resumes: bool = False,
+        queue: str = "populate",
+        pace: RunPace | None = None,
     ) -> None:
         self.connection_id = connection_id
         self.connection = connection
@@ -90,9 +106,14 @@ class Run:
         self.ports = ports
         self.started_at = connection.attempted_at or ports.clock.now()
         self.counts: dict[str, int] = {}
+        self.failures = connection.failures
+        allowance = None if queue == "populate" else CALLS_OF_A_SHORT_RUN
+        ends_at = self.started_at + SLICE
+        self.pace = pace or RunPace(connection.spent, ports.clock, ports.jitter, ends_at, allowance)
         self._version = version
         self._claimed_until = connection.next_sync_at
         self._log_number = 0
+        self._changed = 0
         self._noted: dict[str, Any] = {}
 
     def out_of_time(self) -> bool:
@@ -144,8 +165,10 @@ class Run:
         account_fields: Document | None = None,
         mail: MailKind | None = None,
         queue: str = "now",
+        on_time: bool = False,
     ) -> None:
-        """Give the lease back. `next_sync_at` is brought forward if a wish came during the run.
+        """Give the lease back. `next_sync_at` is brought forward if a wish came during the run. If that has come, or is
+        to be kept `on_time`, there is a task for it in `queue`; else the scheduler's tick finds it.
 
         None rests the connection, unless a wish came: then what it rests for may be over, and the next run finds out.
         In the same step the user's and the account's documents are written, and a mail put into the outbox.
@@ -154,6 +177,7 @@ class Run:
             LeaseLost: another run has taken over.
         """
         user = (self.connection.studio_id, self.connection.user_id)
+        self.failures = fields.get("failures", self.failures)
         for _ in range(ATTEMPTS):
             wished = self._wish_meanwhile()
             due = next_sync_at
@@ -163,7 +187,8 @@ class Run:
                     fields, user_fields, account_fields, mail = {}, None, None, None
             if due is not None:
                 due = max(due, fields.get("not_before") or due)
-            changes = {"not_before": None, **self._noted, **fields, "lease": None, "next_sync_at": due}
+            kept = {"not_before": None, **self._noted, **self._spending()}
+            changes = {**kept, **fields, "lease": None, "next_sync_at": due}
             try:
                 self.ports.store.update_connection(
                     self.connection_id,
@@ -177,7 +202,7 @@ class Run:
             except Stale:
                 self.look_again()
                 continue
-            if due is not None and due <= self.ports.clock.now():
+            if due is not None and (on_time or due <= self.ports.clock.now()):
                 self._go_on(due, queue)
             return
         raise Unavailable(f"no gap to release connection {self.connection_id}")
@@ -186,16 +211,34 @@ class Run:
         """Release a borrowed lease: the connection is as it was. Raises `LeaseLost` as `release` does."""
         self.release({"not_before": self.connection.not_before}, self._claimed_until)
 
-    def retry_later(self, why: Retry, fields: Document | None = None, user_fields: Document | None = None) -> None:
-        """Give the lease back after trouble that passes by itself; the wait doubles with each failure in a row."""
+    def retry_later(
+        self,
+        why: Retry,
+        fields: Document | None = None,
+        user_fields: Document | None = None,
+        *,
+        at_most: dt.timedelta = LONGEST_WAIT,
+    ) -> None:
+        """Give the lease back after trouble that passes by itself; the wait doubles with each failure in a row.
+
+        Where the run came through but for single items, the next one comes after `at_most`, as it would without them.
+        """
+        now = self.ports.clock.now()
+        if isinstance(why, Paced):
+            due = now + (why.retry_after or dt.timedelta())
+            self.release(fields or {}, due, user_fields=user_fields, queue="populate", on_time=True)
+            return
         failures = self.connection.failures + 1
-        wait = min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT)
         changes = {**(fields or {}), "failures": failures}
+        wait = min(FIRST_WAIT * 2 ** min(failures - 1, 10), LONGEST_WAIT, at_most)
+        wait *= 0.5 + 0.5 * self.ports.jitter()
         if isinstance(why, RateLimited):
             # A wish may bring any other wait forward, but not a pause that the provider asked for.
-            wait = why.retry_after if why.retry_after is not None else wait
-            changes["not_before"] = self.ports.clock.now() + wait
-        self.release(changes, self.ports.clock.now() + wait, user_fields=user_fields)
+            named = wait if why.retry_after is None else why.retry_after * (1 + LATER_BY * self.ports.jitter())
+            changes["not_before"] = now + named
+            # What is refused again and again, after whatever pause is named, is tried less and less often all the same.
+            wait = named if failures <= PATIENT else max(named, wait)
+        self.release(changes, now + wait, user_fields=user_fields)
 
     def stop(self, reason: Reason) -> None:
         """Give the lease back for good: a person must act first, and nothing is enqueued until then.
@@ -245,7 +288,7 @@ class Run:
         for _ in range(ATTEMPTS):
             version = self._version
             lease = {"holder": self.id, "expires_at": self.ports.clock.now() + LEASE}
-            fields = {**self._noted, "lease": lease}
+            fields = {**self._noted, **self._spending(), "lease": lease}
             try:
                 self._version = self.ports.store.settle(self.connection_id, version, fields, settlements, chunks)
             except Refused as refused:
@@ -257,6 +300,7 @@ class Run:
             else:
                 self._noted.clear()
                 self._log_number += len(chunks)
+                self._changed += sum(entry.changes for chunk in chunks for entry in chunk.entries)
                 return None
         raise Unavailable(f"no gap to write to connection {self.connection_id}")
 
@@ -271,7 +315,8 @@ class Run:
                 size = 0
             chunks[-1].append(entry)
             size += own
-        summary = {"started_at": self.started_at, "counts": dict(self.counts)}
+        changed = self._changed + sum(entry.changes for entry in entries)
+        summary = {"started_at": self.started_at, "counts": dict(self.counts), "changed": changed}
         return [
             RunLog(run_id=self.id, number=number, entries=tuple(chunk), summary=summary)
             for number, chunk in enumerate(chunks, self._log_number + 1)
@@ -290,19 +335,30 @@ class Run:
         self.connection = self.connection.told(stored.value)
         self._version = stored.version
 
+    def _spending(self) -> Document:
+        """What is to be stored of what the account has called: where that was much, or such a note is over."""
+        kept = self.pace.spent.worth_keeping(self.ports.clock.now())
+        if kept is None and self.connection.spent is None:
+            return {}
+        self.know(spent=kept)
+        return {"spent": msgspec.to_builtins(kept, builtin_types=(dt.datetime,))}
+
     def _wish_meanwhile(self) -> dt.datetime | None:
         wished = self.connection.next_sync_at
         return None if wished == self._claimed_until else wished
 
     def _go_on(self, due: dt.datetime, queue: str) -> None:
-        task = sync_task(self.connection_id, due, queue=queue, attempt=self.id)
+        at = due if due > self.ports.clock.now() else None
+        task = sync_task(self.connection_id, due, queue=queue, attempt=self.id, at=at)
         for _, error in self.ports.tasks.enqueue([task]):
             extra = {"connection": self.connection_id, "run": self.id, "error": type(error).__name__}
             log.warning("no task to go on with: the next tick does", extra=extra)
 
 
-def claim(connection_id: str, ports: Ports) -> Run | None:
+def claim(connection_id: str, ports: Ports, queue: str) -> Run | None:
     """Take the lease, if the connection is due and free. None if there is nothing to do, or another run is at it.
+
+    `queue`: see `Run`.
 
     Raises:
         UnknownConnectionError: there is no such connection.
@@ -331,7 +387,7 @@ def claim(connection_id: str, ports: Ports) -> Run | None:
     claimed = msgspec.structs.replace(connection, lease=lease, attempted_at=now, next_sync_at=lease.expires_at)
     synced, attempted = connection.synced_at, connection.attempted_at
     resumes = synced is None or (attempted is not None and attempted > synced)
-    return Run(connection_id, claimed, version, run_id, ports, resumes=resumes)
+    return Run(connection_id, claimed, version, run_id, ports, resumes=resumes, queue=queue)
 
 
 def borrow(connection_id: str, by: Run) -> Run | None:
@@ -354,7 +410,8 @@ def borrow(connection_id: str, by: Run) -> Run | None:
     version = ports.store.update_connection(connection_id, stored.version, {"lease": msgspec.structs.asdict(lease)})
     # Its time is that of the run which borrows.
     taken = msgspec.structs.replace(stored.value, lease=lease, attempted_at=by.started_at)
-    return Run(connection_id, taken, version, run_id, ports)
+    pace = by.pace if taken.account_id == by.connection.account_id else None
+    return Run(connection_id, taken, version, run_id, ports, pace=pace)
 
 
 def _still_of_the_user(connection: Connection, store: Store) -> bool:

@@ -28,6 +28,7 @@ from shared.domain.operation import (
 from shared.domain.reasons import Reason
 from shared.domain.recurrence import original_of
 from shared.ports import InboxWrite, Settlement, StudioErasure, StudioWrite
+from shared.services import doubts
 from shared.services.gather import Documents
 from shared.services.run import Run
 
@@ -43,14 +44,19 @@ def settlement_of(
     """What to store for an operation; `stored` is the event as the calendar answered, `parked` what is parked now."""
     item_id = operation.item.appointment_id
     if operation.parked is not None:
-        return Settlement(park=(item_id, _parked(operation, operation.parked, parked.get(item_id), rules.now)))
-    unpark = (item_id,) if item_id in parked else ()
+        park = (item_id, _parked(operation, operation.parked, parked.get(item_id), rules.now))
+        return Settlement(park=park, inbox=doubts.questions(operation, rules))
+    unpark = (*((item_id,) if item_id in parked else ()), *doubts.unparked_with(operation, parked))
     link = agreed(operation, stored)
     if isinstance(operation.studio, LetGo):
         create, erase = _let_go(operation.studio, operation.item, documents, rules, run.id)
-        return Settlement(link=link, tombstone=operation.tombstone, studio=create, erase=erase, unpark=unpark)
+        inbox = doubts.questions(operation, rules)
+        return Settlement(
+            link=link, tombstone=operation.tombstone, studio=create, erase=erase, unpark=unpark, inbox=inbox
+        )
     studio = _studio_write(operation, documents, rules, run.id)
-    return Settlement(link=link, studio=studio, unpark=unpark, inbox=_questions(operation, link, rules))
+    inbox = (*_questions(operation, link, rules), *doubts.questions(operation, rules))
+    return Settlement(link=link, studio=studio, unpark=unpark, inbox=inbox)
 
 
 def _let_go(
@@ -204,4 +210,5 @@ def _parked(operation: Operation, park: Park, before: Parked | None, now: dt.dat
         field=park.field,
         detail=park.detail,
         since=before.since if before is not None and before.reason is park.reason else now,
+        doubts=tuple(msgspec.structs.replace(one, answer=None) for one in operation.item.doubts),
     )

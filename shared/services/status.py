@@ -9,11 +9,11 @@ import msgspec
 
 from shared.domain import contract, identity, zones
 from shared.domain.account import Account, Question
-from shared.domain.channel_health import Pace, pace
 from shared.domain.connection import CalendarChoice, Connection
 from shared.domain.errors import Park
+from shared.domain.health import Health, health, verified
 from shared.domain.reasons import Reason
-from shared.domain.settings import Studio, User, why_not
+from shared.domain.settings import Studio, StudioSync, User, why_not
 from shared.ports import Clock, Store, Stored
 from shared.services.connecting import NO_CONTACTS
 
@@ -30,10 +30,6 @@ _QUESTIONS: Mapping[Question, str] = {
 
 IN_STEP = "Kept in step with Google Calendar."
 DELAYED = "The last runs did not go through. They are tried again by themselves: nothing needs to be done."
-
-# One run that fails is nothing to speak of: the next one comes within minutes. So many, over so long a time, are.
-FAILURES = 5
-LATE = dt.timedelta(hours=3)
 
 
 class Waiting(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +54,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     failed for a while, there is no reason that a person could do anything about.
 
     `accounts` are all that the user has, the one in use first; `calendars` are those to choose from.
+    `health` is how well it is kept in step, by what can be shown (`domain/health.py`).
     `longest_wait_minutes` is how long it may take until a change made in the calendar is seen where no push arrives.
     """
 
@@ -77,6 +74,7 @@ class Status(msgspec.Struct, frozen=True, kw_only=True):
     near_real_time: bool = False
     longest_wait_minutes: int | None = None
     synced_at: dt.datetime | None = None
+    health: dict[str, Any] | None = None
 
 
 def status(studio_id: str, user_id: str, store: Store, clock: Clock, safety_interval: dt.timedelta) -> Status:
@@ -120,12 +118,17 @@ def _status(
     else:
         # Refused the calendar that was chosen: it goes on as soon as another is chosen among its own.
         account = next((one for one in accounts if one.state == "claimed" and one.question is None), None)
-    reason = _reason(studio, user, connection)
-    delayed = reason is None and connection is not None and _delayed(connection, now)
-    seen = None
-    if reason is None and not delayed and studio is not None and user is not None and user.sync.two_way_appointments:
-        interval = dt.timedelta(minutes=studio.sync.interval_minutes)
-        seen = None if connection is None else pace(connection, interval, safety_interval, now)
+    stopped = why_not(studio, user) or (Reason.NOT_CONNECTED if connection is None else None)
+    found = None
+    if connection is not None:
+        job = StudioSync() if studio is None else studio.sync
+        interval = dt.timedelta(minutes=job.interval_minutes)
+        found = health(connection, now, interval=interval, safety_interval=safety_interval, stopped=stopped)
+    reason = stopped if found is None else found.reason
+    delayed = found is not None and found.state == "failing"
+    seen = None if reason is not None or delayed else found
+    if user is None or not user.sync.two_way_appointments:
+        seen = None
     ordered = sorted(accounts, key=lambda one: (one is not account, one.account_email))
     return Status(
         studio_id=studio_id,
@@ -151,35 +154,21 @@ def _status(
             if one.question is not None
         ),
         warnings=tuple(_warnings(studio, user, connection, account, now, delayed=delayed)),
-        near_real_time=seen is not None and seen.live,
-        longest_wait_minutes=None if seen is None else _longest_wait(seen, connection, now),
+        near_real_time=seen is not None and seen.push == "alive",
+        longest_wait_minutes=None if seen is None else math.ceil(seen.longest_wait / dt.timedelta(minutes=1)),
         synced_at=None if connection is None else connection.synced_at,
+        health=None if found is None else _health(found),
     )
 
 
-def _reason(studio: Studio | None, user: User | None, connection: Connection | None) -> Reason | None:
-    stands_in_the_way = why_not(studio, user)
-    if stands_in_the_way is not None:
-        return stands_in_the_way
-    if connection is None:
-        return Reason.NOT_CONNECTED
-    return None if connection.state == "connected" else connection.state_reason or Reason.NOT_CONNECTED
-
-
-def _delayed(connection: Connection, now: dt.datetime) -> bool:
-    return connection.failures >= FAILURES and _compared(connection) < now - LATE
-
-
-def _compared(connection: Connection) -> dt.datetime:
-    """When it was compared last; before the first time, since when that is tried."""
-    return connection.synced_at or connection.active_since or connection.since
-
-
-def _longest_wait(seen: Pace, connection: Connection | None, now: dt.datetime) -> int:
-    """In minutes. A run that is put off, or was scheduled while the channel could be relied on, comes no sooner."""
-    scheduled = None if connection is None else connection.next_sync_at
-    wait = seen.longest_wait if scheduled is None else max(seen.longest_wait, scheduled - now)
-    return math.ceil(wait / dt.timedelta(minutes=1))
+def _health(found: Health) -> dict[str, Any]:
+    return {
+        "state": found.state,
+        "signs": found.signs,
+        "push": found.push,
+        "verified_age_seconds": None if found.verified_age is None else round(found.verified_age.total_seconds()),
+        "next_due": found.next_due,
+    }
 
 
 def _account(account: Account) -> dict[str, Any]:
@@ -211,7 +200,7 @@ def _warnings(
 ) -> list[Warning]:
     found = []
     if delayed and connection is not None:
-        since = f"{_compared(connection):%d %B %Y, %H:%M} UTC".lstrip("0")
+        since = f"{verified(connection):%d %B %Y, %H:%M} UTC".lstrip("0")
         text = (
             f"Google or our storage has not answered as it should since {since}. Nothing is lost: what has changed "
             "since then is carried over as soon as a run goes through."

@@ -6,13 +6,18 @@ from collections.abc import Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Any
 
+import msgspec
+
 from shared.domain import identity
 from shared.domain.connection import OutboxEntry
+from shared.domain.content import When
+from shared.domain.doubt import SAME, Doubt
 from shared.domain.errors import Unavailable
-from shared.domain.inbox import PUT_BACK, TAKE_OFF, read_item
+from shared.domain.inbox import ANSWERS, InboxItem, read_item
 from shared.domain.setting_changes import wants_run
-from shared.domain.studio_change import appointment_change, assigned
+from shared.domain.studio_change import appointment_change, assigned, entry_of, former_times
 from shared.ports import Clock, Store, Tasks
+from shared.services import doubts
 from shared.services.wishes import wish
 
 log = logging.getLogger(__name__)
@@ -47,10 +52,23 @@ def appointment_written(
         return 0
     connection_of = store.user_connections(studio_id, concerned)
     told = {(connection_of[user], one) for one, those in users.items() for user in those if user in connection_of}
-    store.put_outbox([(who, one, OutboxEntry(appointment_id=one, at=at)) for who, one in sorted(told)])
+    entries = [(who, one, OutboxEntry(appointment_id=one, at=at)) for who, one in sorted(told)]
+    if change.repeats and (former := _former_times(studio_id, concerned[0], before, after, store)):
+        # Should it be moved once more before a run comes, nobody else could tell what was changed of it in between.
+        entry_id = entry_of(appointment_id, former)
+        moved = OutboxEntry(appointment_id=appointment_id, at=at, cause="moved", former=former)
+        entries += [(who, entry_id, moved) for who, one in sorted(told) if one == appointment_id]
+    store.put_outbox(entries)
     connections = sorted({who for who, _ in told})
     _wish_each([one for one in connections if one != change.written_by], store, tasks, clock)
     return len(connections)
+
+
+def _former_times(studio_id: str, user_id: str, before: Document, after: Document, store: Store) -> When | None:
+    if before is None or after is None:
+        return None
+    studio, _ = store.settings(studio_id, user_id)
+    return former_times(before, after, str((studio or {}).get("time_zone") or ""))
 
 
 def _of_its_occurrences(
@@ -107,9 +125,12 @@ def inbox_written(
     Only a new answer counts: what the backend writes itself leaves the answer as it was, or closes the question.
     A held deletion is answered in the user's settings.
     """
-    refs = _answered(before, after)
-    if refs is None:
+    asked = _answered(before, after)
+    if asked is None:
         return 0
+    refs = asked.refs
+    if asked.kind == "pair":
+        return _pair_answered(studio_id, item_id, asked, store=store, tasks=tasks, clock=clock)
     connection_id, appointment_id = refs.get("connection_id"), refs.get("appointment_id")
     entry_id = f"answer:{appointment_id}"
     usable = all(identity.usable(one) for one in (connection_id, appointment_id, entry_id))
@@ -126,16 +147,40 @@ def inbox_written(
     return 1
 
 
-def _answered(before: Document, after: Document) -> Mapping[str, Any] | None:
-    """What the question was about before this, if an open one was just answered. One that nobody asked before is none
-    of ours.
+def _pair_answered(studio_id: str, item_id: str, asked: InboxItem, *, store: Store, tasks: Tasks, clock: Clock) -> int:
+    """The two are one entry, or they are two: a run of their own connection pairs them, or enters each."""
+    connection_id, appointment_id, event_id, import_id = (
+        str(asked.refs.get(name)) for name in ("connection_id", "appointment_id", "event_id", "import_id")
+    )
+    usable = all(identity.usable(one) for one in (connection_id, appointment_id, event_id, import_id))
+    genuine = usable and item_id == identity.pair_question(connection_id, appointment_id, event_id)
+    connection = store.connection(connection_id) if genuine else None
+    if connection is None or connection.value.studio_id != studio_id:
+        log.warning("an answer to a question about nothing", extra={"studio": studio_id, "item": item_id})
+        return 0
+    at = clock.now()
+    doubt = Doubt(question=item_id, appointment_id=appointment_id, event_id=event_id, import_id=import_id, when="")
+    if asked.answer == SAME:
+        entries = doubts.entry_of_event(doubt, at, same=True)
+    else:
+        # What has been paired meanwhile is no entry by itself.
+        tied = store.links_of_events(connection_id, [event_id])
+        entries = doubts.entry_of_appointment(doubt, at) | ({} if tied else doubts.entry_of_event(doubt, at))
+    store.put_outbox([(connection_id, entry_id, entry) for entry_id, entry in entries.items()])
+    _wish_each([connection_id], store, tasks, clock)
+    return 1
+
+
+def _answered(before: Document, after: Document) -> InboxItem | None:
+    """What the question was about before this, with the answer, if an open one was just answered. One that nobody asked
+    before is none of ours.
     """
     if before is None or after is None or before.get("answer") == after.get("answer"):
         return None
     asked, item = read_item(before), read_item(after)
-    if asked is None or item is None or asked.kind != "removed_from_calendar" or item.status != "open":
+    if asked is None or item is None or item.status != "open" or item.answer not in ANSWERS.get(asked.kind, ()):
         return None
-    return asked.refs if item.answer in {TAKE_OFF, PUT_BACK} else None
+    return msgspec.structs.replace(asked, answer=item.answer)
 
 
 def _wish_each(connection_ids: Iterable[str], store: Store, tasks: Tasks, clock: Clock) -> int:

@@ -31,9 +31,11 @@ from shared.services import channels, reading
 from shared.services.accounts import switch_calendar
 from shared.services.apply import Applier
 from shared.services.conflicts import look_for_conflicts
+from shared.services.doubts import withdraw_doubts
 from shared.services.gather import Documents, Gathered, gather, notes, with_their_series
 from shared.services.guarding import take_answers, withdraw_question
 from shared.services.listing import Listing
+from shared.services.measuring import Measured
 from shared.services.moving import take_out
 from shared.services.occurrences import carry_out
 from shared.services.run import Ports, Run, claim
@@ -53,36 +55,56 @@ class Outcome(enum.StrEnum):
     LATER = "later"
     STOPPED = "stopped"
     TAKEN_OVER = "taken_over"
+    UNREADABLE = "unreadable"
 
 
-def sync_calendar(connection_id: str, ports: Ports, channel_key: bytes) -> Outcome:
+def sync_calendar(connection_id: str, ports: Ports, channel_key: bytes, queue: str = "populate") -> Outcome:
     """Run one connection, if it is due and nobody else is at it. `channel_key` signs the tokens of push channels.
+
+    `queue` is what delivered the task: what is too much for any but `populate` goes on there.
 
     Raises:
         UnknownConnectionError: there is no such connection.
         Unavailable: our own storage does not answer; the task is to be tried again.
     """
-    run = claim(connection_id, ports)
-    if run is None:
-        return Outcome.NOTHING_DUE
     try:
-        return _carried_out(run, channel_key)
+        run = claim(connection_id, ports, queue)
+    except msgspec.ValidationError:
+        # Trying again at once would only slow the queue. It stays due: each tick finds out whether it is well again.
+        log.error("connection cannot be read", extra={"connection": connection_id})  # noqa: TRY400 - it may quote
+        _say(connection_id, queue, Outcome.UNREADABLE)
+        return Outcome.UNREADABLE
+    if run is None:
+        _say(connection_id, queue, Outcome.NOTHING_DUE)
+        return Outcome.NOTHING_DUE
+    measured = Measured(run)
+    try:
+        outcome = _carried_out(run, channel_key, measured)
     except LeaseLost:
-        return Outcome.TAKEN_OVER
+        outcome = Outcome.TAKEN_OVER
+    _say(connection_id, queue, outcome, measured)
+    return outcome
 
 
-def _carried_out(run: Run, channel_key: bytes) -> Outcome:
+def _say(connection_id: str, queue: str, outcome: Outcome, measured: Measured | None = None) -> None:
+    """The one line of a run in the log, for alert policies as well."""
+    numbers = {} if measured is None else measured.fields()
+    log.info("run", extra={"connection": connection_id, "outcome": outcome.value, "queue": queue, **numbers})
+
+
+def _carried_out(run: Run, channel_key: bytes, measured: Measured) -> Outcome:
     """The run, and what is left behind where it cannot go through. Raises `LeaseLost`."""
     try:
         try:
             studio, user = _settings(run)
         except Park as park:
-            channels.end_channel(run, run.ports.calendars.open(run.connection_id, run.connection))
+            channels.end_channel(run, run.ports.calendars.open(run.connection_id, run.connection, run.pace))
             if park.reason is Reason.SWITCHED:
                 withdraw_question(run)
+                withdraw_doubts(run)
             run.stop(park.reason)
             return Outcome.STOPPED
-        return _Sync(run, studio, user, channel_key).carry_out()
+        return _Sync(run, studio, user, channel_key, measured).carry_out()
     except LeaseLost:
         raise
     except Stop as stop:
@@ -128,14 +150,15 @@ def _settings(run: Run) -> tuple[Studio, User]:
 class _Sync:
     """What the paragraphs of one run share."""
 
-    def __init__(self, run: Run, studio: Studio, user: User, channel_key: bytes) -> None:
+    def __init__(self, run: Run, studio: Studio, user: User, channel_key: bytes, measured: Measured) -> None:
         self.run = run
         self.studio = studio
         self.user = user
         self.channel_key = channel_key
+        self.measured = measured
         self.two_way = user.sync.two_way_appointments
         self.populate = reading.to_list(run.connection, user.sync, run.started_at)
-        self.calendar: Calendar = run.ports.calendars.open(run.connection_id, run.connection)
+        self.calendar: Calendar = run.ports.calendars.open(run.connection_id, run.connection, run.pace)
 
     def carry_out(self) -> Outcome:
         self._read_less()
@@ -193,7 +216,9 @@ class _Sync:
         carried = carry_out(applier, gathered)
         # What is news to the studio was done by somebody else: our own writes come back as what was agreed.
         theirs = [one.item.event for one in carried.operations if one.studio is not None and one.item.event is not None]
-        channels.suspect(self.run, [event for event in theirs if event.id in changed])
+        theirs = [event for event in theirs if event.id in changed]
+        channels.suspect(self.run, theirs)
+        self.measured.carried(carried.operations, [one.value for one in entries], [one.updated for one in theirs])
         if not carried.complete:
             self.run.release({}, self.run.ports.clock.now())
             return Outcome.MORE
@@ -308,9 +333,10 @@ class _Sync:
             if applier.doubt and self.two_way and "listed_at" not in fields:
                 # Only a full listing, and then the event itself, can tell whether it is gone.
                 fields["populate"] = msgspec.to_builtins(Populate())
-            run.retry_later(applier.slow_down or Retry("some items are left"), fields, user_fields or None)
+            why = applier.slow_down or Retry("some items are left")
+            run.retry_later(why, fields, user_fields or None, at_most=self._interval())
             return Outcome.LATER
-        more = more or len(entries) == OUTBOX_PAGE
+        more = more or len(entries) == OUTBOX_PAGE or (applier is not None and applier.more)
         mail: MailKind | None = None
         if run.connection.lost_at is not None:  # It is well again, and not only said to be.
             fields["lost_at"], mail = None, "access_regained"
@@ -329,7 +355,12 @@ class _Sync:
     def _applier(self, entries: list[Stored[OutboxEntry]], populate: Populate | None = None) -> Applier:
         run, sync = self.run, self.user.sync
         rules = reading.rules_of(run.connection_id, run.connection, self.studio, sync, run.started_at, populate)
-        applier = Applier(run, self.calendar, rules)
-        known = applier.notes = notes(entry.value for entry in entries)
-        applier.take_out = lambda operations: take_out(run, rules, known, operations)
-        return applier
+        return applier_of(run, self.calendar, rules, entries)
+
+
+def applier_of(run: Run, calendar: Calendar, rules: Rules, entries: list[Stored[OutboxEntry]]) -> Applier:
+    """What carries out a run by these rules; `entries` is what the outbox says."""
+    applier = Applier(run, calendar, rules)
+    known = applier.notes = notes(entry.value for entry in entries)
+    applier.take_out = lambda operations: take_out(run, rules, known, operations)
+    return applier

@@ -10,22 +10,24 @@ from typing import Any
 
 import msgspec
 
-from shared.domain import contract, identity
+from shared.domain import identity
 from shared.domain.connection import Cause, Connection, OutboxEntry, Parked, Populate
 from shared.domain.errors import Park, Stop
-from shared.domain.event import Event
-from shared.domain.operation import Item, Operation, Rules
+from shared.domain.event import Event, Insert
+from shared.domain.operation import CreateAppointment, Item, Operation, Rules
 from shared.domain.plan import decide, is_here
 from shared.domain.reasons import Reason
-from shared.domain.settings import Studio, User, why_not
+from shared.domain.settings import Studio, User
 from shared.ports import Calendar, Calendars, Clock, Document, Store, Stored
 from shared.services import guarding, reading
 from shared.services.answer import Looked, Why, left_alone
 from shared.services.apply import MANY_TRIES
+from shared.services.doubts import in_doubt, recalled
 from shared.services.gather import Known, colleagues_pairs, events_by_appointment, gather, known_series, notes
 from shared.services.gather import item as item_of
+from shared.services.opening import Closed, opened
 from shared.services.places import Places
-from shared.services.twins import twin_of_appointment, twin_of_event
+from shared.services.twins import at_one_time, twin_of_appointment, twin_of_event
 from shared.services.wishes import RUNNABLE
 
 # What a connection was paused for, and what studio and user themselves say when they are read: they have the last word.
@@ -92,26 +94,12 @@ def why_event(studio_id: str, user_id: str, event_id: str, *, store: Store, cale
 
 def _open(studio_id: str, user_id: str, store: Store, calendars: Calendars, clock: Clock) -> "_Inquiry | Why":
     """Everything up to the item: or why nothing of this user syncs at all."""
-    if not identity.usable(studio_id):
-        return Why(reason=Reason.STUDIO_GONE)
-    if not identity.usable(user_id):
-        return Why(reason=Reason.USER_GONE)
-    documents = store.settings(studio_id, user_id)
-    try:
-        studio = None if documents[0] is None else contract.read(documents[0], Studio)
-        user = None if documents[1] is None else contract.read(documents[1], User)
-    except Park as park:
-        return Why(reason=park.reason, field=park.field, detail=f"in the settings: {park.detail}")
-    reason = why_not(studio, user)
-    if reason is not None or studio is None or user is None:
-        return Why(reason=reason or Reason.USER_GONE)
-    if user.connection is None or not identity.usable(user.connection.id):
-        return Why(reason=Reason.NOT_CONNECTED)
-    stored = store.connection(user.connection.id)
-    if stored is None:
-        return Why(reason=Reason.NOT_CONNECTED)
+    known = opened(studio_id, user_id, store)
+    if isinstance(known, Closed):
+        return Why(reason=known.reason, field=known.field, detail=known.detail)
+    stored, user = known.connection, known.user
     calendar = calendars.open(stored.id, stored.value)
-    inquiry = _Inquiry(stored.id, stored.value, studio, user, store, calendar, clock.now())
+    inquiry = _Inquiry(stored.id, stored.value, known.studio, user, store, calendar, clock.now())
     rests = inquiry.rests()
     if rests is not None:
         return inquiry.told(Why(reason=rests, at=inquiry.next_run))
@@ -253,6 +241,9 @@ class _Inquiry:
         operation = self._decided(one)
         if operation is not None and operation.reason in _KEPT_OUT and (twin := self._twin(one)) is not None:
             operation = self._decided(self._item(*twin, entries)[0])
+            one = operation.item if operation is not None else one
+        if operation is not None and self._lists and _one_sided(operation):
+            operation = self._decided(self._in_doubt(one))
         if operation is None:
             return Why(reason=Reason.UNEXPECTED)
         why = self._said(operation, event, entries)
@@ -260,6 +251,8 @@ class _Inquiry:
         return msgspec.structs.replace(why, appointment_id=one.appointment_id, event_id=_event_of(one))
 
     def _decided(self, one: Item) -> Operation | None:
+        parked = self._store.parked_item(self._id, one.appointment_id) if self._connection.parked else None
+        [one] = recalled(self._store, self._rules.studio_id, [one], [] if parked is None else [parked])
         try:
             return decide(one, self._rules)
         except Exception:  # noqa: BLE001 - as in a run, which logs it, tries again, and then parks the item
@@ -386,6 +379,27 @@ class _Inquiry:
             return None
         return twin_of_appointment(self._store, self.calendar, self._rules, one.appointment_id, one.appointment)
 
+    def _in_doubt(self, one: Item) -> Item:
+        """With what a full listing would ask a person about it."""
+        content = one.event.content if one.event is not None else None
+        try:
+            content = content or (None if one.appointment is None else one.appointment.content())
+        except Park:
+            content = None
+        if content is None:
+            return one
+        store, rules = self._store, self._rules
+        beside = at_one_time(store, self.calendar, rules, content.when.shown())
+        own = None if one.event is None else one.event.id
+        doubtful = [(event, other) for event, other in beside.doubtful if event == own or other == one.appointment_id]
+        entries = [
+            item_of(self._id, self._appointment_of(beside.events[event]) or "", None, None, beside.events[event])
+            for event in dict.fromkeys(event for event, _ in doubtful)
+        ]
+        found, _ = in_doubt(store, doubtful, list(beside.appointments.values()), entries, rules)
+        doubts = [doubt for entry in found for doubt in entry.doubts]
+        return msgspec.structs.replace(one, doubts=(*one.doubts, *doubts))
+
     # --- what the plan says, for the person who asks -----------------------------------------------------------------
 
     def _said(self, operation: Operation, event: Event | None, entries: Sequence[OutboxEntry]) -> Why:
@@ -420,6 +434,12 @@ class _Inquiry:
         if updated is not None and updated >= reconciled - reading.OVERLAP:
             return max(next_run, reconciled + reading.BY_UPDATED_AT)
         return max(next_run, (connection.listed_at or connection.since) + reading.IN_FULL)
+
+
+def _one_sided(operation: Operation) -> bool:
+    """Whether it is entered, or left out, with nothing on the other side that it is paired with."""
+    creates = isinstance(operation.calendar, Insert) or isinstance(operation.studio, CreateAppointment)
+    return operation.parked is None and (creates or operation.reason in _KEPT_OUT)
 
 
 def _event_of(one: Item) -> str | None:
