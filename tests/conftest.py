@@ -21,6 +21,16 @@ from local.stack import Stack
 from local.triggers import TriggerRelay
 from shared.adapters.firestore_store import FirestoreStore
 from tests.functions.deployed import FRONT_END, Deployed, House
+from tests.soak import deselected
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left = deselected(items)
+    config.hook.pytest_deselected(items=left)
+    items[:] = [item for item in items if item not in set(left)]
+
+
+pytest_plugins = ("tests.figures",)
 
 
 @pytest.fixture(scope="session")

@@ -22,11 +22,12 @@ from local.secret_manager import LocalSecretManager
 from shared.adapters.firestore_documents import plain
 from shared.config import Settings
 from shared.domain.connection import Channel, Connection
+from shared.domain.quotas import QUEUES
 from shared.services import channels
 from shared.services.studio_changes import appointment_written, inbox_written, studio_written, user_written
 from shared.services.sync_calendar import Outcome, sync_calendar
 from shared.services.wishes import wish
-from shared.wiring import QUEUES, Wiring
+from shared.wiring import Wiring
 
 STUDIO = "atelier"
 REDIRECT = "http://127.0.0.1:9/connect/callback"
@@ -44,6 +45,9 @@ class ShiftedClock:
 
     def now(self) -> dt.datetime:
         return dt.datetime.now(dt.UTC) + self.ahead
+
+    def sleep(self, seconds: float) -> None:
+        self.ahead += dt.timedelta(seconds=seconds)
 
 
 class Cloud:
@@ -110,10 +114,12 @@ class World:
 
     def trigger(self, appointment_id: str, before: dict[str, Any] | None) -> int:
         """What the trigger does for the last write to an appointment; gives how many connections it told."""
-        after = self.front_end.appointment(appointment_id)
+        # With times as the trigger has them, not as Firestore's client does.
+        versions = plain(before), plain(self.front_end.appointment(appointment_id))
         store, tasks, clock = self.wiring.store, self.wiring.tasks, self.clock
-        at = clock.now()
-        return appointment_written(STUDIO, appointment_id, before, after, at, store=store, tasks=tasks, clock=clock)
+        return appointment_written(
+            STUDIO, appointment_id, *versions, clock.now(), store=store, tasks=tasks, clock=clock
+        )
 
     def set_up(self, user_id: str, **sync: Any) -> None:
         before = self.front_end.user(user_id)
@@ -134,7 +140,6 @@ class World:
         self._studio_written(self.front_end.erase_studio)
 
     def answer(self, item_id: str, answer: str) -> None:
-        # With times as the trigger has them, not as Firestore's client does.
         before = plain(self.front_end.inbox()[item_id])
         self.front_end.answer(item_id, answer)
         after, store, tasks = plain(self.front_end.inbox()[item_id]), self.wiring.store, self.wiring.tasks

@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 from tests.browser.person import Person, agree
 from tests.functions.deployed import House
+from tests.soak import few, leisurely
 
 Somebody = Callable[..., Person]
 
@@ -82,6 +83,7 @@ def test_an_invited_person_connects_without_signing_in_and_the_administrator_con
     boss.sees("In step")
 
 
+@leisurely
 def test_who_waits_for_an_administrator_is_told_so_and_cannot_confirm_it(
     house: House, boss: Person, somebody: Somebody
 ) -> None:
@@ -110,6 +112,7 @@ def test_a_link_that_was_tampered_with_opens_nothing(boss: Person, somebody: Som
     expect(ann.heading("Studio Lumen invites you to connect your Google Calendar")).to_be_visible()
 
 
+@leisurely
 def test_an_invitation_ends_with_the_next_one(boss: Person, somebody: Somebody) -> None:
     boss.open("/connect/users/ann").button("Invite Ann to connect").click()
     first = link_of(boss)
@@ -120,6 +123,7 @@ def test_an_invitation_ends_with_the_next_one(boss: Person, somebody: Somebody) 
     ann.sees("This invitation is no longer good")
 
 
+@leisurely
 def test_an_account_for_signing_in_is_forgotten_and_another_one_is_let_in(
     house: House, boss: Person, somebody: Somebody
 ) -> None:
@@ -153,6 +157,7 @@ def test_a_room_is_told_why_it_cannot_connect(house: House, somebody: Somebody) 
     expect(room.button("Connect Google Calendar")).to_have_count(0)
 
 
+@few
 @pytest.mark.parametrize(
     ("studio", "user", "to_boss", "to_ann"),
     [

@@ -54,6 +54,7 @@ class Ann:
     google: GoogleSimulator
     calendars: GoogleCalendars
     account_id: str
+    connection: Connection
 
     def types(self, **fields: Any) -> dict[str, Any]:
         return self.person.insert(**{**AN_HOUR, **fields})
@@ -103,7 +104,8 @@ def ann(local_secrets: LocalSecretManager, project: str) -> Iterator[Ann]:
         )
         calendars = GoogleCalendars(accounts, f"{google.url}/", WEBHOOK)
         google.clear_requests()
-        yield Ann(calendars.open("c1", connection), google.person(ANN), google, calendars, grant.account_id)
+        calendar = calendars.open("c1", connection)
+        yield Ann(calendar, google.person(ANN), google, calendars, grant.account_id, connection)
         channel.close()
 
 

@@ -42,6 +42,7 @@ def make_world(cloud: Cloud, tap: wiretap.Wiretap) -> Iterator[Callable[..., Wor
         return World(cloud, **studio)
 
     yield make
+    tap.faults.clear()
     tap.disarm()
     cloud.google.clear_faults()
     cloud.google.limit_rate(None)

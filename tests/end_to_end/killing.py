@@ -3,6 +3,7 @@
 from typing import Any
 
 from local.wiretap import Call, Wiretap
+from tests.figures import Figures
 from tests.snapshot import Snapshot
 from tests.world import World
 
@@ -36,6 +37,18 @@ def changes_made(tap: Wiretap) -> int:
 def different(came: dict[str, Any], expected: dict[str, Any]) -> dict[str, Any]:
     """Part of the picture to what came out, and what should have, where these are not the same."""
     return {part: _apart(came[part], expected[part]) for part in expected if came[part] != expected[part]}
+
+
+def apart(world: World, expected: dict[str, Any], figures: Figures, group: str) -> dict[str, Any]:
+    """What did not come out as it should; the figures have the entries that are missing, or there too often."""
+    came = picture(world)
+    for part in ("studio", "calendars"):
+        figures.compare(group, _flat(came[part]), _flat(expected[part]))
+    return different(came, expected)
+
+
+def _flat(part: Any) -> list[Any]:
+    return list(part) if isinstance(part, list) else [(who, one) for who, found in part.items() for one in found]
 
 
 def _apart(came: Any, expected: Any) -> tuple[Any, Any]:

@@ -130,7 +130,13 @@ def slots_of(world: World, user_id: str, event_id: str) -> list[tuple[str, Slot]
 
 
 def in_step(world: World, *expected: Shown, user_ids: tuple[str, ...] = ("ann",), parked: bool = False) -> None:
-    """Everything runs; then both sides show the same (what is expected, if said), and further runs change nothing."""
+    """As `agreed`, and further runs change nothing."""
+    agreed(world, *expected, user_ids=user_ids)
+    stays(world, parked=parked)
+
+
+def agreed(world: World, *expected: Shown, user_ids: tuple[str, ...] = ("ann",)) -> None:
+    """Everything runs; then both sides show the same: what is expected, if that is said."""
     synced(world)
     for user_id in user_ids:
         there, here = calendar(world, user_id), studio(world, user_id)
@@ -138,7 +144,6 @@ def in_step(world: World, *expected: Shown, user_ids: tuple[str, ...] = ("ann",)
     if expected:
         there, wanted = calendar(world, user_ids[0]), sorted(expected)
         assert there == wanted, f"there are {told(there, wanted)}, and not {told(wanted, there)}"
-    stays(world, parked=parked)
 
 
 def told(some: list[Shown], others: list[Shown]) -> list[Shown]:

@@ -5,6 +5,7 @@ import pytest
 from shared.services.sync_calendar import Outcome
 from tests.end_to_end.coming_to_rest import synced
 from tests.end_to_end.deleting import nothing_taken_away, rests
+from tests.soak import few
 from tests.world import World, google_span, span
 
 
@@ -28,6 +29,7 @@ def events(world: World) -> dict[str, str]:
     return {event["summary"]: event["id"] for event in world.person("ann").events(calendar_id)}
 
 
+@few
 @pytest.mark.parametrize(
     ("role", "reason"), [("reader", "forbidden"), ("freeBusyReader", "forbidden"), (None, "calendar_gone")]
 )

@@ -19,7 +19,9 @@ from shared.services.status import Status, status
 from shared.services.sync_calendar import Outcome, sync_calendar
 from tests.end_to_end.killing import changes, changes_made
 from tests.end_to_end.switching import populated, second_calendar
+from tests.figures import Figures
 from tests.snapshot import Snapshot
+from tests.soak import points, soaks
 from tests.world import REDIRECT, STUDIO, World, span
 
 USE, CONFIRM = "other_account", "unconfirmed"
@@ -273,10 +275,11 @@ def came_of_it(world: World) -> tuple[object, ...]:
     return left, states(world), tokens(world), seen(world).state, seen(world).syncs
 
 
+@soaks
 @pytest.mark.timeout(300)
 @pytest.mark.parametrize("say", [use, keep])
 def test_an_answer_killed_at_any_call_is_given_again_and_leaves_nothing_behind(
-    world: World, tap: Wiretap, say: Callable[[World], None]
+    world: World, tap: Wiretap, say: Callable[[World], None], figures: Figures
 ) -> None:
     two_wait(world)
     prepared = Snapshot(world)
@@ -284,7 +287,7 @@ def test_an_answer_killed_at_any_call_is_given_again_and_leaves_nothing_behind(
     tap.reset()
     say(world)
     number, expected = changes_made(tap), came_of_it(world)
-    for change in range(1, number + 1):
+    for change in points(number):
         prepared.restore()
         tap.kill_at(change, "after", only=changes)
         with pytest.raises(Killed):
@@ -293,4 +296,5 @@ def test_an_answer_killed_at_any_call_is_given_again_and_leaves_nothing_behind(
         world.restart()
         with suppress(ConnectRefusedError):  # Nothing was left to do.
             say(world)
+        figures.add("connecting and disconnecting", "kill points tried")
         assert came_of_it(world) == expected, f"killed after change {change} of {number}"

@@ -1,12 +1,14 @@
 """Push channels: opened, proven, renewed and stopped, whatever gets lost and wherever a run dies."""
 
 import datetime as dt
+import itertools
 from collections.abc import Callable, Iterator
 from typing import Literal
 
 import pytest
 
 from local.wiretap import Killed, Wiretap
+from shared.adapters.google_calendar import ATTEMPTS
 from shared.config import Settings
 from shared.domain.channel_health import NOTE_EVERY, Pace
 from shared.services.channels import MOST_RETIRED
@@ -32,6 +34,8 @@ from tests.end_to_end.watching import (
     wait,
     watched,
 )
+from tests.figures import Figures
+from tests.soak import SOAKING, soaks
 from tests.world import CLIENT, World
 
 
@@ -164,7 +168,7 @@ def test_a_refused_renewal_leaves_the_old_one_alone_until_it_expires(ann: World)
 
 def test_a_renewal_that_is_rate_limited_is_tried_again_soon_and_leaves_nothing_behind(ann: World) -> None:
     old = near_the_end(ann)
-    ann.cloud.google.fail_next(WATCH, 403, "rateLimitExceeded")
+    ann.cloud.google.fail_next(WATCH, 403, "rateLimitExceeded", ATTEMPTS)
     ann.run("ann")
     assert (ids(ann), channel(ann).id, ann.connection("ann").retired) == ([old.id], old.id, ())
     ann.later(minutes=11)
@@ -314,6 +318,7 @@ def replacement(world: World) -> Iterator[Callable[[], object]]:
         yield twice
 
 
+@soaks
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("flow", [renewal, replacement], ids=lambda flow: flow.__name__)
 def test_killed_at_any_call_the_next_run_leaves_one_channel_and_stops_all_others(
@@ -321,10 +326,11 @@ def test_killed_at_any_call_the_next_run_leaves_one_channel_and_stops_all_others
     tap: Wiretap,
     flow: Callable[[World], Iterator[Callable[[], object]]],
     when: Literal["before", "after"],
+    figures: Figures,
 ) -> None:
-    """In one world, again and again, each time one call later: until the run outlives it."""
+    """In one world, again and again, each time later by one call or by three: until the run outlives it."""
     survived = False
-    for number, run in enumerate(flow(ann), 1):
+    for number, run in zip(itertools.count(1, 1 if SOAKING else 3), flow(ann), strict=False):
         ann.restart()
         tap.kill_at(number, when)
         try:
@@ -338,6 +344,7 @@ def test_killed_at_any_call_the_next_run_leaves_one_channel_and_stops_all_others
         ann.sync()
         ann.later(minutes=11)
         ann.sync()
+        figures.add("push channels", "kill points tried", 0 if survived else 1)
         assert_one_channel_and_in_step(ann)
         if survived:
             assert number > 8, "a flow worth killing makes more calls than that"

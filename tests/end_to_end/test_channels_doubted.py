@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+from shared.adapters.google_calendar import ATTEMPTS
 from shared.domain.channel_health import Pace
 from tests.end_to_end.watching import (
     INTERVAL,
@@ -130,7 +131,7 @@ def a_push_while_a_run_was_due_already(world: World) -> None:
 
 
 def a_run_late_by_a_pause_that_google_asked_for(world: World) -> None:
-    world.cloud.google.fail_next(LIST, 429, "rateLimitExceeded", 3)
+    world.cloud.google.fail_next(LIST, 429, "rateLimitExceeded", 3 * ATTEMPTS)
     edit(world, "Doctor")
     world.push("ann")
     for _ in range(4):

@@ -9,6 +9,7 @@ import pytest
 
 from shared.domain.content import UNITS
 from tests.end_to_end.coming_to_rest import synced, writes
+from tests.soak import few
 from tests.world import World, days, google_span, span
 
 FIRST, END = days(4, 5)
@@ -50,6 +51,7 @@ policies = pytest.mark.parametrize("policy", ["studio", "google", "latest"])
 studios_policy = pytest.mark.parametrize("policy", ["studio"])
 
 
+@few
 @policies
 @pytest.mark.parametrize("first", ["studio", "calendar"])
 def test_a_clash_goes_where_the_policy_says_and_the_loser_is_in_the_log(ann: World, policy: str, first: str) -> None:
@@ -85,6 +87,7 @@ def test_a_clash_goes_where_the_policy_says_and_the_loser_is_in_the_log(ann: Wor
     rests(ann)
 
 
+@few
 @policies
 @pytest.mark.parametrize("unit", ["status", "busy", "private"])
 def test_units_with_two_values_never_clash_and_take_whichever_change_was_made(

@@ -14,6 +14,7 @@ import pytest
 from shared.domain import identity
 from tests.end_to_end.coming_to_rest import settled, synced
 from tests.end_to_end.deleting import cancelled, deletes, event, event_of, filled, held_links, hold, one_shoot, rests
+from tests.soak import few
 from tests.world import World, google_span, span
 
 GUEST = "guest@elsewhere.example"
@@ -113,6 +114,7 @@ WAYS = [edited, uncancelled, uncancelled_here, booked_again, assigned_again, put
 every_way = pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 
 
+@few
 @every_way
 def test_it_is_restored_with_all_that_people_had_added(ann: World, way: Callable[[World], Way]) -> None:
     old = event_of(ann, "shoot")
@@ -130,6 +132,7 @@ def test_it_is_restored_with_all_that_people_had_added(ann: World, way: Callable
     assert (found["id"], found["location"], added(found)) == (old, "Roof", ADDED)
 
 
+@few
 @every_way
 @pytest.mark.parametrize("refusal", ["the bin was emptied", "it is refused"])
 def test_what_google_does_not_give_back_is_entered_anew_and_stands_once(

@@ -7,6 +7,7 @@ import pytest
 from shared.services.sync_calendar import Outcome, sync_calendar
 from tests.end_to_end.coming_to_rest import settled, synced, writes
 from tests.end_to_end.deleting import cancelled, deletes, event_of, nothing_taken_away, one_shoot, rests
+from tests.soak import spread
 from tests.world import World, google_span, span
 
 
@@ -30,6 +31,7 @@ def crowd(world: World) -> World:
     return world
 
 
+@spread
 @pytest.mark.parametrize("two_way", [True, False], ids=["two-way", "mirror"])
 @pytest.mark.parametrize("how", ["no access", "deleted"])
 def test_a_calendar_that_is_gone_pauses_the_connection_and_cancels_nothing(
@@ -168,6 +170,7 @@ def test_an_empty_listing_after_a_lost_cursor_cancels_nothing(crowd: World) -> N
     rests(crowd)
 
 
+@spread
 @pytest.mark.parametrize("sizes", [(3, 0, 2), (0, 0, 0)], ids=str)
 @pytest.mark.parametrize("full", [True, False], ids=["full listing", "changes"])
 def test_short_pages_cancel_nothing_and_lose_nothing(crowd: World, full: bool, sizes: tuple[int, ...]) -> None:

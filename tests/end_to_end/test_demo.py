@@ -34,6 +34,7 @@ from local.demo.checks import (
 from local.demo.studio import CONNECTED, PAST_DAYS, STUDIO_ZONE, in_scope, make_studio
 from local.demo.terminal import Terminal
 from local.series_readings import Shown
+from tests.soak import leisurely
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 TODAY = dt.date(2026, 5, 1)
@@ -55,6 +56,7 @@ def start_demo(**environment: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@leisurely
 @pytest.mark.timeout(110)
 def test_the_demo_runs_its_whole_job_and_every_check_holds() -> None:
     ended = start_demo()

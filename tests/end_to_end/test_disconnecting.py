@@ -12,7 +12,9 @@ from shared.domain.account import SCOPES
 from shared.services.accounts import ConnectRefusedError
 from shared.services.disconnecting import disconnect
 from tests.end_to_end.killing import changes, changes_made
+from tests.figures import Figures
 from tests.snapshot import Snapshot
+from tests.soak import points, soaks
 from tests.world import CLIENT, REDIRECT, STUDIO, World, google_span, span
 
 Do = Callable[[World], object]
@@ -81,8 +83,9 @@ def dies(world: World, tap: Wiretap, do: Do, change: int) -> None:
     world.restart()
 
 
+@soaks
 @pytest.mark.timeout(300)
-def test_connecting_killed_at_any_call_is_done_again(world: World, tap: Wiretap) -> None:
+def test_connecting_killed_at_any_call_is_done_again(world: World, tap: Wiretap, figures: Figures) -> None:
     prepared(world)
     before = Snapshot(world)
     before.restore()
@@ -91,17 +94,20 @@ def test_connecting_killed_at_any_call_is_done_again(world: World, tap: Wiretap)
     world.sync()
     expected = left(world)
     assert expected["titles"] == expected["studio"] == ["Dentist", "Newborn"]
-    for change in range(1, number + 1):
+    for change in points(number):
         before.restore()
         world.__dict__["code"] = code_of(world)
         dies(world, tap, come, change)
         come(world)
         world.sync()
+        figures.add("connecting and disconnecting", "kill points tried")
+        figures.compare("connecting and disconnecting", left(world)["titles"], expected["titles"])
         assert left(world) == expected, f"killed after change {change} of {number}"
 
 
+@soaks
 @pytest.mark.timeout(300)
-def test_disconnecting_killed_at_any_call_is_done_again(world: World, tap: Wiretap) -> None:
+def test_disconnecting_killed_at_any_call_is_done_again(world: World, tap: Wiretap, figures: Figures) -> None:
     connected(world)
     before = Snapshot(world)
     before.restore()
@@ -110,15 +116,34 @@ def test_disconnecting_killed_at_any_call_is_done_again(world: World, tap: Wiret
     assert (expected["accounts"], expected["secrets"], expected["channels"]) == ([], [], 0)
     assert expected["connections"] == [("disconnected", True)]
     assert expected["titles"] == expected["studio"] == ["Dentist", "Newborn"]
-    for change in range(1, number + 1):
+    for change in points(number):
         before.restore()
         dies(world, tap, leave, change)
         if world.wiring.store.accounts_of_user(STUDIO, "ann"):
             leave(world)
+        figures.add("connecting and disconnecting", "kill points tried")
+        figures.compare("connecting and disconnecting", left(world)["titles"], expected["titles"])
         assert left(world) == expected, f"killed after change {change} of {number}"
         come(world)
         world.sync()
         assert left(world)["titles"] == left(world)["studio"] == ["Dentist", "Newborn"]
+
+
+def test_what_was_booked_while_disconnected_is_entered_though_the_first_run_died_or_had_no_time_left(
+    world: World, tap: Wiretap
+) -> None:
+    connected(world)
+    leave(world)
+    world.book("meanwhile", title="Meanwhile", user_ids=["ann"], **span(9))
+    come(world)
+    tap.kill_at(1, "before", only=lambda call: call.method.startswith("POST /calendar/v3/calendars/{}/events"))
+    with pytest.raises(Killed):
+        world.run("ann")
+    tap.disarm()
+    world.restart()
+    world.later(minutes=11)
+    world.sync()
+    assert left(world)["titles"] == left(world)["studio"] == ["Dentist", "Meanwhile", "Newborn"]
 
 
 def test_what_somebody_left_half_way_is_cleared_away_for_the_next(

@@ -11,6 +11,7 @@ from local.google.descriptions import rewritten
 from local.google.server import GoogleSimulator
 from local.wiretap import Wiretap
 from tests.end_to_end.idling import assert_idle, everything, in_step, instant, make_pairs, settle
+from tests.soak import SOAKING
 from tests.world import World, days, google_span, span
 
 LIMIT = 8192
@@ -74,7 +75,7 @@ def cut(text: str, limit: int) -> str:
 
 def assert_quiet(world: World, tap: Wiretap) -> None:
     """Idle from now on; and neither a full listing nor a look back, on a day or after a month, finds anything to do."""
-    assert_idle(world, tap, 50)
+    assert_idle(world, tap, 50 if SOAKING else 8)
     before = everything(world)
     for email in world.emails.values():
         world.cloud.google.expire_sync_tokens(email)

@@ -18,6 +18,7 @@ from tests.end_to_end.deleting import (
     hold,
     rests,
 )
+from tests.soak import spread
 from tests.world import World, span
 
 # --- approved ---------------------------------------------------------------------------------------------------------
@@ -275,6 +276,7 @@ def test_gone_on_both_sides_there_is_nothing_to_hold(world: World, first: str) -
     rests(world)
 
 
+@spread
 @pytest.mark.parametrize("setting", ["approved_hold", "declined_hold"])
 @pytest.mark.parametrize("side", ["calendar", "studio"])
 def test_an_answer_that_google_cannot_take_now_is_carried_out_later(world: World, side: str, setting: str) -> None:

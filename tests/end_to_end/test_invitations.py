@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.end_to_end.coming_to_rest import changes, synced
+from tests.soak import spread
 from tests.world import World, google_span, span
 
 HOST = "host@elsewhere.example"
@@ -176,6 +177,7 @@ def test_until_it_is_accepted_it_is_tentative_and_what_the_studio_says_of_that_s
     assert changes(world, "ann") == []
 
 
+@spread
 @pytest.mark.parametrize("first", ["ann", "ben"])
 @pytest.mark.parametrize("way", ["delta", "populate"])
 def test_colleagues_who_are_invited_to_the_same_event_share_one_appointment(world: World, first: str, way: str) -> None:
@@ -256,6 +258,7 @@ def twin(world: World) -> str:
 HOSTS = [typed, entered, twin]
 
 
+@spread
 @pytest.mark.parametrize("guest_connects", ["before", "populates"])
 @pytest.mark.parametrize("host", HOSTS)
 def test_the_guest_of_a_colleague_joins_the_colleagues_appointment(

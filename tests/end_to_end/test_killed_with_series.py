@@ -14,8 +14,10 @@ from local import studio_series
 from local.studio_series import occurrence_id
 from local.wiretap import Call, Killed, Wiretap
 from tests.end_to_end.killing import different, picture, undisturbed
+from tests.figures import Figures
 from tests.series import SeriesDesk, in_calendar, in_studio
 from tests.snapshot import Snapshot
+from tests.soak import points, soaks
 from tests.world import NOW, World
 
 Flow = Callable[[World], None]
@@ -138,13 +140,14 @@ def writes(call: Call) -> bool:
     return call.document_writes > 0 or (call.service == "google" and not call.method.startswith("GET"))
 
 
+@soaks
 @pytest.mark.timeout(400)
 @pytest.mark.parametrize("flow", FLOWS.values(), ids=FLOWS)
 def test_a_run_with_series_killed_after_any_write_is_finished_by_the_next(
     make_world: Callable[..., World],
     tap: Wiretap,
     flow: Flow,
-    record_testsuite_property: Callable[[str, object], None],
+    figures: Figures,
 ) -> None:
     world = make_world()
     flow(world)
@@ -159,7 +162,7 @@ def test_a_run_with_series_killed_after_any_write_is_finished_by_the_next(
     world.run("ann")
     deeds = sum(writes(call) for call in tap.calls)
     assert deeds > 5, "a flow worth killing writes more than that"
-    for deed in range(1, deeds + 1):
+    for deed in points(deeds):
         prepared.restore()
         tap.kill_at(deed, "after", only=writes)
         with pytest.raises(Killed):
@@ -171,9 +174,10 @@ def test_a_run_with_series_killed_after_any_write_is_finished_by_the_next(
         world.later(minutes=11)
         world.sync()
         told = f"killed after write {deed} of {deeds}"
+        figures.add("killed with series", "kill points tried")
+        figures.compare("killed with series", in_calendar(world, "ann"), shown)
         assert different(_settled(world), expected) == {}, told
         assert in_calendar(world, "ann") == in_studio(world, "ann") == shown, told
-    record_testsuite_property(f"kill points, {flow.__name__}", deeds)
 
 
 def _settled(world: World) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 from local.wiretap import Killed, Wiretap
 from shared.services.sync_calendar import Outcome
 from tests.end_to_end.coming_to_rest import settled, writes
+from tests.soak import few
 from tests.world import World, google_span, span
 
 
@@ -297,6 +298,7 @@ def test_a_lost_cursor_later_takes_in_nothing_of_the_time_without_reading(ann: W
     assert sorted(studio(ann).values()) == ["A0", "A1"]
 
 
+@few
 @pytest.mark.parametrize("number", [1, 3, 5, 6, 7])
 def test_killed_in_the_middle_of_the_baseline_it_takes_in_nothing_either(
     make_world: Callable[..., World], tap: Wiretap, number: int

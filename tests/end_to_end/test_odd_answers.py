@@ -19,6 +19,7 @@ from tests.end_to_end.deleting import (
     nothing_taken_away,
     rests,
 )
+from tests.soak import few, spread
 from tests.world import STUDIO, World, google_span, span
 
 
@@ -61,6 +62,7 @@ SPOILT: list[dict[str, Any]] = [
 ]
 
 
+@few
 @pytest.mark.parametrize("fields", SPOILT, ids=str)
 def test_a_question_that_a_front_end_has_spoilt_is_answered_all_the_same(held: World, fields: dict[str, Any]) -> None:
     hold_id = hold(held)
@@ -73,6 +75,7 @@ def test_a_question_that_a_front_end_has_spoilt_is_answered_all_the_same(held: W
     assert (cancelled(held), held_links(held)) == (set(MASS), {})
 
 
+@few
 @pytest.mark.parametrize("fields", SPOILT, ids=str)
 def test_a_further_deletion_joins_a_question_that_is_spoilt(held: World, fields: dict[str, Any]) -> None:
     question(held, hold(held)).update(fields)
@@ -121,6 +124,7 @@ def test_what_an_erased_question_listed_of_an_earlier_one_is_asked_about_again(h
     assert set(held.inbox()[str(hold(held))]["refs"]["appointment_ids"]) == {*MASS, REST[1]}
 
 
+@spread
 @pytest.mark.parametrize("setting", ["approved_hold", "declined_hold"])
 @pytest.mark.parametrize("answer", [5, ["x"], {"a": 1}, True], ids=str)
 def test_a_hold_id_that_is_no_text_answers_nothing(held: World, setting: str, answer: Any) -> None:
@@ -164,6 +168,7 @@ def test_entries_of_ours_without_a_link_are_not_taken_out_in_great_number(world:
     rests(world)
 
 
+@spread
 @pytest.mark.parametrize("fields", [{"status": "seen"}, {"text": 5}, {"created_at": "now"}, {"user_id": 7}], ids=str)
 @pytest.mark.parametrize("first", [True, False], ids=["before the answer", "after it"])
 def test_an_answer_counts_whatever_else_a_front_end_has_edited(
@@ -189,6 +194,7 @@ def test_an_answer_reaches_no_connection_of_another_studio(asked: World) -> None
         assert list(asked.firestore.collection(f"connections/{connection_id}/outbox").stream()) == []
 
 
+@few
 @pytest.mark.parametrize("connection_id", ["a/b", {"x": 1}, 7, "__x__", "."], ids=str)
 def test_an_impossible_connection_of_a_colleague_keeps_nobody_waiting(asked: World, connection_id: Any) -> None:
     asked.firestore.document(f"studios/{STUDIO}/users/ben").update({"connection": {"id": connection_id}})

@@ -13,6 +13,7 @@ from google.cloud.firestore_v1.types import StructuredQuery
 
 from shared.services.sync_calendar import Outcome
 from tests.contract.firestore_store.test_indexes import FILE, kind, needed
+from tests.soak import few
 from tests.world import NOW, STUDIO, World, days, google_span, span
 
 MODES = pytest.mark.parametrize("two_way", [True, False], ids=["two-way", "mirror"])
@@ -153,6 +154,7 @@ def test_a_daily_look_that_could_not_be_finished_is_taken_again(make_ann: Callab
     assert_in_step(ann)
 
 
+@few
 @MODES
 @pytest.mark.parametrize("nonsense", [7, "ann", {"ann": True}, [7], None], ids=repr)
 def test_users_that_are_no_list_keep_no_daily_look_from_the_others(

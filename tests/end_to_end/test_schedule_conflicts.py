@@ -4,7 +4,7 @@ that sees the overlap go away (pitfall 14).
 
 import datetime as dt
 from collections.abc import Callable
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
@@ -15,7 +15,10 @@ from shared.domain.recurrence import slot_of
 from shared.services import conflicts
 from shared.services.sync_calendar import Outcome
 from tests.end_to_end.idling import assert_idle, settle
+from tests.end_to_end.killing import changes, changes_made
+from tests.figures import Figures
 from tests.snapshot import Snapshot
+from tests.soak import few, points, soaks, spread
 from tests.world import NOW, World, google_span, span
 
 Pairs = dict[tuple[str, str], str]
@@ -106,6 +109,7 @@ def test_the_studio_may_double_book_by_itself(world: World, *, two_way: bool) ->
     assert pairs(world) == {("Second", "Shoot"): "open"}
 
 
+@few
 @pytest.mark.parametrize(
     ("fields", "conflict"),
     [
@@ -222,6 +226,7 @@ def makes_it_nonsense(world: World, _event_id: str) -> None:
     world.edit("shoot", end=span(1)["start"])
 
 
+@spread
 @pytest.mark.parametrize(
     "goes_away",
     [
@@ -412,13 +417,21 @@ def test_one_changed_appointment_costs_five_reads_for_questions_that_find_nothin
 
 
 def test_many_scattered_edits_are_looked_at_in_few_stretches(booked: World, tap: Wiretap) -> None:
-    names = {f"a{n}": {"title": f"A{n}", "user_ids": ["ann"], **span(30 * n + 5)} for n in range(60)}
+    names = {f"a{n}": {"title": f"A{n}", "user_ids": ["ann"], **span(24 * 20 * n + 5)} for n in range(18)}
     for name, fields in names.items():
         booked.book(name, **fields)
     tap.reset()
     assert booked.run("ann") is Outcome.DONE
     assert tap.summary()["methods"]["firestore RunQuery"] <= 2 * conflicts.RANGES + 10
     assert booked.conflicts() == {}
+
+
+def test_a_weekly_series_is_looked_at_in_one_stretch(booked: World, tap: Wiretap) -> None:
+    times = {"time_zone": "Europe/Berlin", "recurrence": ["RRULE:FREQ=WEEKLY;COUNT=40"], **span(5)}
+    booked.book("weekly", title="Weekly", user_ids=["ann"], **times)
+    tap.reset()
+    assert booked.run("ann") is Outcome.DONE
+    assert tap.summary()["methods"]["firestore RunQuery"] <= 12
 
 
 def test_more_than_is_looked_at_is_said_with_counts_only(
@@ -455,11 +468,11 @@ def seen(world: World) -> Any:
     return pairs(world), sorted([str(one[name]) for name in times] for one in world.conflicts().values())
 
 
+@soaks
 @pytest.mark.timeout(400)
-@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("populate", [False, True], ids=["delta", "populate"])
-def test_a_run_killed_at_any_call_leaves_none_missing_and_none_doubled(
-    world: World, tap: Wiretap, when: Literal["before", "after"], *, populate: bool
+def test_a_run_killed_after_any_change_leaves_none_missing_and_none_doubled(
+    world: World, tap: Wiretap, figures: Figures, *, populate: bool
 ) -> None:
     two_at_once(world)
     if populate:
@@ -467,19 +480,20 @@ def test_a_run_killed_at_any_call_leaves_none_missing_and_none_doubled(
     prepared = Snapshot(world)
     tap.reset()
     world.run("ann")
-    calls = len(tap.calls)
+    number = changes_made(tap)
     expected = seen(world)
     assert expected[0] == {SHOOT_AND_DENTIST: "open", ("Family", "Second"): "open", ("Moves", "Over"): "gone"}
-    for call in range(1, calls + 1):
+    for change in points(number):
         prepared.restore()
-        tap.kill_at(call, when)
+        tap.kill_at(change, "after", only=changes)
         with pytest.raises(Killed):
             world.run("ann")
         tap.disarm()
         world.restart()
         world.later(minutes=11)
         world.sync()
-        assert seen(world) == expected, f"killed {when} call {call} of {calls}"
+        figures.add("schedule conflicts", "kill points tried")
+        assert seen(world) == expected, f"killed after change {change} of {number}"
 
 
 def test_what_a_dead_run_had_stored_is_looked_at_even_if_the_next_one_only_compares_everything(
@@ -534,6 +548,7 @@ def test_a_persons_word_that_comes_just_then_is_not_overwritten(booked: World, m
     assert the_one(booked)[1]["overlap_end"] == span(4.25)["start"]
 
 
+@few
 @pytest.mark.parametrize(
     "odd",
     [

@@ -16,9 +16,10 @@ from local import studio_series
 from local.google import occurrences
 from local.google.occurrences import Slot
 from tests.end_to_end.coming_to_rest import synced
-from tests.end_to_end.repeating import DAYS, calendar, google_times, in_step, slots_of, stays, studio
+from tests.end_to_end.repeating import DAYS, agreed, calendar, google_times, slots_of, stays, studio
 from tests.series import SeriesDesk, Shown
 from tests.snapshot import Snapshot
+from tests.soak import few
 from tests.world import NOW, Cloud, World
 
 Side = Literal["studio", "calendar"]
@@ -87,7 +88,7 @@ def made(cloud: Cloud, origin: Side) -> World:
             world.book(name.replace("/", "-"), **studio_fields(name))
         else:
             world.types("ann", **event_fields(name))
-    in_step(world, *(entry(name, week) for name in SERIES for week in range(NUMBER)))
+    agreed(world, *(entry(name, week) for name in SERIES for week in range(NUMBER)))
     return world
 
 
@@ -173,6 +174,7 @@ def without_stamps(document: dict[str, Any], *also: str) -> dict[str, Any]:
     return {"all_day": False} | {key: document[key] for key in document.keys() - {"sync", "updated_at", *also}}
 
 
+@few
 @pytest.mark.parametrize("scope", ["this", "following", "all"])
 @pytest.mark.parametrize("side", ["studio", "calendar"])
 @pytest.mark.parametrize("origin", ["studio", "calendar"])
@@ -201,6 +203,7 @@ def test_a_new_title_is_given_to_what_was_asked_for_and_to_nothing_else(
     stays(world)
 
 
+@few
 @pytest.mark.parametrize("scope", ["this", "following", "all"])
 @pytest.mark.parametrize("side", ["studio", "calendar"])
 @pytest.mark.parametrize("origin", ["studio", "calendar"])
@@ -229,6 +232,7 @@ def test_what_is_moved_moves_by_the_clock_and_nothing_else_does(
     stays(world)
 
 
+@few
 @pytest.mark.parametrize("scope", ["this", "following", "all"])
 @pytest.mark.parametrize("side", ["studio", "calendar"])
 @pytest.mark.parametrize("origin", ["studio", "calendar"])

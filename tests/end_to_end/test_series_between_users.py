@@ -4,6 +4,7 @@ import pytest
 
 from tests.end_to_end.coming_to_rest import synced, writes
 from tests.end_to_end.repeating import (
+    agreed,
     at,
     calendar,
     google_times,
@@ -22,6 +23,7 @@ from tests.end_to_end.repeating import (
     studio,
     timed,
 )
+from tests.soak import spread
 from tests.world import World
 
 BOTH = ("ann", "ben")
@@ -32,7 +34,7 @@ def both(world: World) -> World:
     """Ann and Ben with a weekly series in common, in step."""
     world.book("weekly", **timed(user_ids=list(BOTH)))
     joined(world, *BOTH)
-    in_step(world, *regular(*range(6)), user_ids=BOTH)
+    agreed(world, *regular(*range(6)), user_ids=BOTH)
     world.cloud.google.clear_requests()
     return world
 
@@ -42,7 +44,7 @@ def both(world: World) -> World:
 
 def test_what_one_user_does_to_an_occurrence_comes_to_the_others(both: World) -> None:
     moved_there(both, 2, user_id="ben")
-    in_step(both, *regular(0, 1, 3, 4, 5), shown(at(2, 14)), user_ids=BOTH)
+    agreed(both, *regular(0, 1, 3, 4, 5), shown(at(2, 14)), user_ids=BOTH)
     both.person("ann").edit(instance(both, 4), "following", summary="New")
     synced(both)
     assert calendar(both) == studio(both)
@@ -60,7 +62,7 @@ def test_two_users_who_move_the_same_occurrence_end_with_one_of_both_times_and_t
     moved_there(both, 2, to=17, user_id="ben")
     # Ann's run is the first: what it has written clashes with Ben's, and is the later edit of both.
     wins = 17 if policy == "google" else 14
-    in_step(both, *regular(0, 1, 3, 4, 5), shown(at(2, wins)), user_ids=BOTH)
+    agreed(both, *regular(0, 1, 3, 4, 5), shown(at(2, wins)), user_ids=BOTH)
     loser = at(2, 31 - wins)
     assert f"{loser.hour}, 0" in str([entry for user in BOTH for entry in both.log(user) if entry["lost"]])
 
@@ -88,7 +90,7 @@ def test_an_occurrence_deleted_by_one_of_several_users_is_a_question(both: World
 
 def test_a_series_deleted_by_one_of_several_users_is_one_question(both: World) -> None:
     moves(both, 2, user_ids=list(BOTH))
-    in_step(both, user_ids=BOTH)
+    agreed(both, user_ids=BOTH)
     before = both.appointments()
     both.person("ann").delete("primary", series_event(both))
     synced(both)
@@ -147,7 +149,7 @@ def test_a_single_entry_gives_way_to_the_instance_when_the_series_comes_to_that_
     overlay(anns, 2, title="Ben's", start=at(2, 14), end=at(2, 15), user_ids=["ben"])
     synced(anns)
     anns.edit("weekly", user_ids=["ann", "ben"])
-    in_step(anns, *regular(0, 1, 3, 4, 5), user_ids=BOTH)
+    agreed(anns, *regular(0, 1, 3, 4, 5), user_ids=BOTH)
     assert calendar(anns, "ben") == sorted([*regular(0, 1, 3, 4, 5), shown(at(2, 14), "Ben's")])
     [instance_of] = [one for one in anns.events("ben") if one["summary"] == "Ben's"]
     assert instance_of["recurringEventId"] == series_event(anns, user_id="ben")
@@ -155,17 +157,17 @@ def test_a_single_entry_gives_way_to_the_instance_when_the_series_comes_to_that_
 
 def test_a_series_given_to_another_user_takes_its_occurrences_along(anns: World) -> None:
     moves(anns, 2)
-    in_step(anns)
+    agreed(anns)
     anns.edit("weekly", user_ids=["ben"])
     anns.edit(one_id(2), user_ids=["ben"])
-    in_step(anns, user_ids=("ben",))
+    agreed(anns, user_ids=("ben",))
     assert calendar(anns, "ben") == sorted([*regular(0, 1, 3, 4, 5), shown(at(2, 14))])
     assert calendar(anns) == []
 
 
 def test_a_series_given_away_leaves_an_occurrence_that_stays_with_the_user(anns: World) -> None:
     moves(anns, 2)
-    in_step(anns)
+    agreed(anns)
     anns.edit("weekly", user_ids=["ben"])
     synced(anns)
     assert calendar(anns, "ben") == studio(anns, "ben") == regular(0, 1, 3, 4, 5)
@@ -193,6 +195,7 @@ def test_a_series_that_one_of_two_users_invites_the_other_to_is_one_appointment_
     stays(world)
 
 
+@spread
 @pytest.mark.parametrize("changed", [False, True], ids=["as its series", "moved before"])
 @pytest.mark.parametrize("origin", ["studio", "calendar"])
 def test_a_colleague_who_is_invited_to_one_occurrence_joins_that_occurrence(
@@ -213,13 +216,13 @@ def test_a_colleague_who_is_invited_to_one_occurrence_joins_that_occurrence(
     [copy] = [event["id"] for event in world.events("ben")]
     world.person("ben").answer(copy, "accepted")
     there = shown(at(2, 14 if changed else 10))
-    in_step(world, *regular(0, 1, 3, 4, 5), there, user_ids=BOTH)
+    agreed(world, *regular(0, 1, 3, 4, 5), there, user_ids=BOTH)
     assert calendar(world, "ben") == [there]
     assert world.appointments().keys() == {series_id, one_id(2, series_id)}
     assert world.appointments()[one_id(2, series_id)]["user_ids"] == ["ann", "ben"]
     # What the host does to it later comes to both, and stays one appointment.
     world.person("ann").patch("primary", invited, summary="Both of us")
-    in_step(world, user_ids=BOTH)
+    agreed(world, user_ids=BOTH)
     assert [one[2] for one in studio(world, "ben")] == ["Both of us"]
     assert world.appointments().keys() == {series_id, one_id(2, series_id)}
 
@@ -239,7 +242,7 @@ def test_a_colleague_who_is_invited_to_the_series_after_one_occurrence_keeps_tha
     synced(world)
     world.cloud.google.expire_sync_tokens()
     expected = [*regular(0, 1, 3, 4, 5), shown(at(2), "Both of us")]
-    in_step(world, *expected, user_ids=BOTH)
+    agreed(world, *expected, user_ids=BOTH)
     assert calendar(world, "ben") == sorted(expected)
     assert writes(world) == []
     assert len(world.appointments()) == 2
@@ -279,7 +282,7 @@ def test_a_series_of_somebody_else_is_never_changed_and_its_declined_occurrence_
         **google_weekly(),
         attendees=[{"email": world.emails["ann"], "responseStatus": "accepted", "self": True}, {"email": organizer}],
     )
-    in_step(world, *regular(*range(6)))
+    agreed(world, *regular(*range(6)))
     [series_id] = world.appointments()
     moves(world, 2, series_id=series_id)
     synced(world)

@@ -10,6 +10,7 @@ from local.wiretap import Wiretap
 from tests.end_to_end.coming_to_rest import synced, writes
 from tests.end_to_end.deleting import cancelled, hold
 from tests.end_to_end.repeating import (
+    agreed,
     at,
     calendar,
     desk,
@@ -28,6 +29,7 @@ from tests.end_to_end.repeating import (
     timed,
     with_weekly,
 )
+from tests.soak import covering, soaks
 from tests.world import World, span
 
 SIDES = ["studio", "calendar"]
@@ -54,7 +56,8 @@ def moved(world: World) -> World:
     """The third occurrence is at two in the afternoon, on both sides."""
     with_weekly(world)
     moves(world, 2)
-    in_step(world, *regular(0, 1, 3, 4, 5), shown(at(2, 14)))
+    synced(world)
+    assert calendar(world) == sorted([*regular(0, 1, 3, 4, 5), shown(at(2, 14))])
     world.cloud.google.clear_requests()
     return world
 
@@ -62,8 +65,8 @@ def moved(world: World) -> World:
 # --- deleted on one side ----------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("switches", SWITCHES, ids=str)
-@pytest.mark.parametrize("how", ["cancelled", "erased", "deleted"])
+@soaks
+@pytest.mark.parametrize(("switches", "how"), covering(SWITCHES, ["cancelled", "erased", "deleted"]), ids=str)
 def test_a_deleted_series_takes_its_moved_occurrence_along(
     moved: World, behave: Callable[..., None], how: str, switches: dict[str, Any]
 ) -> None:
@@ -107,8 +110,8 @@ def test_edited_in_the_calendar_while_the_studio_deletes_the_series_it_goes_and_
     stays(moved)
 
 
-@pytest.mark.parametrize("switches", SWITCHES, ids=str)
-@pytest.mark.parametrize("which", ["moved before", "as its series"])
+@soaks
+@pytest.mark.parametrize(("switches", "which"), covering(SWITCHES, ["moved before", "as its series"]), ids=str)
 def test_edited_in_the_studio_while_the_calendar_deletes_its_series_it_stands_by_itself(
     moved: World, behave: Callable[..., None], which: str, switches: dict[str, Any]
 ) -> None:
@@ -134,8 +137,10 @@ def test_edited_in_the_studio_while_the_calendar_deletes_its_series_it_stands_by
     stays(moved)
 
 
-@pytest.mark.parametrize("switches", SWITCHES, ids=str)
-@pytest.mark.parametrize("back", ["restored in the calendar", "confirmed in the studio"])
+@soaks
+@pytest.mark.parametrize(
+    ("switches", "back"), covering(SWITCHES, ["restored in the calendar", "confirmed in the studio"]), ids=str
+)
 def test_a_series_that_comes_back_has_its_own_occurrence_beside_the_one_that_it_let_go(
     moved: World, behave: Callable[..., None], back: str, switches: dict[str, Any]
 ) -> None:
@@ -153,16 +158,16 @@ def test_a_series_that_comes_back_has_its_own_occurrence_beside_the_one_that_it_
         moved.person("ann").restore(event_id)
     else:
         moved.edit("weekly", status="confirmed")
-    in_step(moved)
+    agreed(moved)
     assert len(calendar(moved)) == 7
     assert shown(at(2, 14), "Still on") in calendar(moved)
     # Later edits of either arrive, from both sides.
     moved.person("ann").edit(instance(moved, 2), summary="Again, there")
     moved.edit(single, title="By itself")
-    in_step(moved)
+    agreed(moved)
     assert {"Again, there", "By itself"} <= {one[2] for one in studio(moved)}
     moved.edit(one_id(2), title="Again, here")
-    in_step(moved)
+    agreed(moved)
     assert {"Again, here", "By itself"} <= {one[2] for one in calendar(moved)}
     assert len(calendar(moved)) == 7
 
@@ -174,7 +179,7 @@ def test_an_occurrence_that_is_let_go_twice_is_two_single_appointments(moved: Wo
         moves(moved, 2, title=f"Still on, {time}")
         synced(moved)
         moved.person("ann").restore(event_id)
-        in_step(moved)
+        agreed(moved)
     assert len(let_go(moved)) == 2
     assert {"Still on, first", "Still on, second"} <= {one[2] for one in calendar(moved)}
     assert len(calendar(moved)) == 8
@@ -184,13 +189,13 @@ def test_an_occurrence_beyond_a_shorter_series_is_let_go_and_the_series_may_be_m
     person, event_id = moved.person("ann"), series_event(moved)
     moves(moved, 4, title="Still on")
     person.patch("primary", event_id, recurrence=["RRULE:FREQ=WEEKLY;COUNT=3"])
-    in_step(moved, *regular(0, 1), shown(at(2, 14)), shown(at(4, 14), "Still on"))
+    agreed(moved, *regular(0, 1), shown(at(2, 14)), shown(at(4, 14), "Still on"))
     assert len(let_go(moved)) == 1
     moved.edit("weekly", recurrence=["RRULE:FREQ=WEEKLY;COUNT=6"])
-    in_step(moved)
+    agreed(moved)
     assert len(calendar(moved)) == 7
     person.edit(instance(moved, 4), summary="Again")
-    in_step(moved)
+    agreed(moved)
     assert {"Again", "Still on"} <= {one[2] for one in studio(moved)}
 
 
@@ -259,7 +264,7 @@ def test_a_series_that_was_deleted_in_the_calendar_and_is_restored_is_back_with_
     synced(moved)
     assert moved.appointments()["weekly"]["status"] == "cancelled"
     moved.person("ann").restore(event_id)
-    in_step(moved, *regular(0, 1, 3, 4, 5), shown(at(2, 14)))
+    agreed(moved, *regular(0, 1, 3, 4, 5), shown(at(2, 14)))
     assert moved.appointments()["weekly"]["status"] == "confirmed"
 
 
@@ -280,7 +285,7 @@ def test_a_series_that_is_back_has_its_cancelled_occurrences_cancelled(world: Wo
     with_weekly(world)
     studio_series.cancel(desk(world), "weekly", at(1), "this")
     world.person("ann").delete("primary", instance(world, 3))
-    in_step(world, *regular(0, 2, 4, 5))
+    agreed(world, *regular(0, 2, 4, 5))
     event_id = series_event(world)
     if side == "studio":
         world.edit("weekly", status="cancelled")
@@ -315,7 +320,7 @@ def test_ten_occurrences_deleted_at_once_are_held_until_somebody_says_so(world: 
     assert held is not None
     stays(world)
     world.set_up("ann", **{"approved_hold" if answer == "approve" else "declined_hold": held})
-    in_step(world, *(regular(0, 11) if answer == "approve" else everything))
+    agreed(world, *(regular(0, 11) if answer == "approve" else everything))
     assert hold(world) is None
 
 
@@ -377,6 +382,6 @@ def test_a_deleted_series_with_ten_exceptions_counts_once_for_the_guard(world: W
 def test_an_occurrence_moved_there_goes_with_the_series_that_the_studio_ends_before_it(world: World) -> None:
     with_weekly(world)
     moved_there(world, 4)
-    in_step(world, *regular(0, 1, 2, 3, 5), shown(at(4, 14)))
+    agreed(world, *regular(0, 1, 2, 3, 5), shown(at(4, 14)))
     studio_series.cancel(desk(world), "weekly", at(3), "following")
     in_step(world, *regular(0, 1, 2))

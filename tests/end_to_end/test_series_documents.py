@@ -6,12 +6,12 @@ import pytest
 
 from tests.end_to_end.coming_to_rest import synced
 from tests.end_to_end.repeating import (
+    agreed,
     all_day,
     at,
     calendar,
     day,
     google_weekly,
-    in_step,
     instance,
     joined,
     moved_there,
@@ -22,6 +22,7 @@ from tests.end_to_end.repeating import (
     timed,
     with_weekly,
 )
+from tests.soak import few
 from tests.world import World
 
 BOTH = ("ann", "ben")
@@ -32,7 +33,7 @@ def settled(world: World) -> World:
     """Ann and Ben, a weekly series of Ann's; nothing waits in any outbox, so only what triggers tell is looked at."""
     world.book("weekly", **timed())
     joined(world, *BOTH)
-    in_step(world, user_ids=BOTH)
+    agreed(world, user_ids=BOTH)
     world.sync()
     assert world.below("ann", "outbox") == world.below("ben", "outbox") == {}
     return world
@@ -100,7 +101,7 @@ def test_one_of_two_is_taken_off_an_occurrence_that_says_nothing_of_its_users(wo
     world.book("weekly", **timed(user_ids=list(BOTH)))
     joined(world, *BOTH)
     world.book(one_id(2), **place(2), title="Sparse")
-    in_step(world, user_ids=BOTH)
+    agreed(world, user_ids=BOTH)
     world.person("ann").delete("primary", instance(world, 2))
     synced(world)
     [(question, item)] = world.inbox().items()
@@ -128,9 +129,9 @@ def test_sparse_times_go_along_with_a_series_that_is_moved(world: World) -> None
     with_weekly(world)
     world.book(one_id(2), **place(2), title="Renamed", start=at(2), end=at(2, 11))
     world.book(one_id(4), **place(4), start=at(4, 18), end=at(4, 19))
-    in_step(world)
+    agreed(world)
     world.edit("weekly", start=at(0, 12), end=at(0, 13))
-    in_step(world)
+    agreed(world)
     assert shown(at(2, 12), "Renamed") in calendar(world)
     assert shown(at(4, 18)) in calendar(world)
 
@@ -141,7 +142,7 @@ def test_dates_alone_say_that_it_is_a_whole_day(world: World) -> None:
     moved = {"start_date": day(2).replace(day=day(2).day).isoformat(), "end_date": day(3).isoformat()}
     one = f"weekly_{day(2):%Y%m%d}"
     world.book(one, series_id="weekly", original_date=day(2).isoformat(), **moved)
-    in_step(world)
+    agreed(world)
     assert world.below("ann", "parked") == {}
     assert any(found[:2] == (day(2).isoformat(), day(3).isoformat()) for found in calendar(world))
 
@@ -149,6 +150,7 @@ def test_dates_alone_say_that_it_is_a_whole_day(world: World) -> None:
 # --- nonsense ---------------------------------------------------------------------------------------------------------
 
 
+@few
 @pytest.mark.parametrize("series_id", ["__x__", ".", "..", "a/b", 7, ["weekly"], {"id": "weekly"}, "x" * 1600])
 def test_a_series_id_that_is_none_is_parked_and_stops_nothing_else(world: World, series_id: object) -> None:
     with_weekly(world)
@@ -165,7 +167,7 @@ def test_a_zone_that_nobody_knows_stops_no_question_about_the_occurrence(world: 
     world.book("weekly", **timed(user_ids=list(BOTH)))
     joined(world, *BOTH)
     world.book(one_id(2), **place(2), title="Odd", time_zone="Mars/Olympus")
-    in_step(world, user_ids=BOTH)
+    agreed(world, user_ids=BOTH)
     world.person("ann").delete("primary", instance(world, 2))
     synced(world)
     [item] = world.inbox().values()

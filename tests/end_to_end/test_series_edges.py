@@ -5,6 +5,7 @@ import pytest
 from local import studio_series
 from tests.end_to_end.coming_to_rest import synced, writes
 from tests.end_to_end.repeating import (
+    agreed,
     at,
     calendar,
     desk,
@@ -65,7 +66,7 @@ def test_a_cancelled_occurrence_that_is_listed_pages_before_its_series_is_cancel
     person.patch("primary", event_id, location="")  # The series is listed last.
     world.connect("ann")
     world.cloud.google.listings.next_page_sizes(1, 1, 1)
-    in_step(world, *regular(0, 1, 4, 5), shown(at(3), "Long one"))
+    agreed(world, *regular(0, 1, 4, 5), shown(at(3), "Long one"))
     [series_id] = [one for one, found in world.appointments().items() if found.get("recurrence")]
     assert set(world.appointments()) == {series_id, one_id(2, series_id), one_id(3, series_id)}
 
@@ -137,7 +138,7 @@ def test_what_an_occurrences_document_does_not_say_it_has_from_its_series(weekly
         {"series_id": "weekly", "original_start": at(4), "start": at(4, 14), "end": at(4, 15)}
     )
     assert weekly.trigger(one_id(4), None) == 1
-    in_step(weekly, *regular(0, 2, 3, 5), shown(at(1), "Long one"), shown(at(4, 14)))
+    agreed(weekly, *regular(0, 2, 3, 5), shown(at(1), "Long one"), shown(at(4, 14)))
     # And follows it.
     weekly.edit("weekly", location="Roof")
     synced(weekly)
@@ -149,7 +150,7 @@ def test_what_an_occurrences_document_does_not_say_it_has_from_its_series(weekly
 def test_a_hard_deleted_document_of_an_occurrence_is_back_to_how_the_series_has_it(weekly: World) -> None:
     moves(weekly, 2)
     studio_series.cancel(desk(weekly), "weekly", at(3), "this")
-    in_step(weekly, *regular(0, 1, 4, 5), shown(at(2, 14)))
+    agreed(weekly, *regular(0, 1, 4, 5), shown(at(2, 14)))
     weekly.erase(one_id(2))
     weekly.erase(one_id(3))
     in_step(weekly, *regular(0, 1, 2, 3, 4, 5))
@@ -160,7 +161,7 @@ def test_a_hard_deleted_document_is_back_to_the_series_though_its_occurrence_was
 ) -> None:
     moved_there(weekly, 2)
     weekly.person("ann").delete("primary", instance(weekly, 4))
-    in_step(weekly, *regular(0, 1, 3, 5), shown(at(2, 14)))
+    agreed(weekly, *regular(0, 1, 3, 5), shown(at(2, 14)))
     weekly.erase(one_id(2))
     weekly.erase(one_id(4))
     in_step(weekly, *regular(0, 1, 2, 3, 4, 5))
@@ -262,7 +263,7 @@ def test_a_cancelled_occurrence_may_come_back(weekly: World, side: str) -> None:
         studio_series.cancel(desk(weekly), "weekly", at(2), "this")
     else:
         weekly.person("ann").delete("primary", instance(weekly, 2))
-    in_step(weekly, *regular(0, 1, 3, 4, 5))
+    agreed(weekly, *regular(0, 1, 3, 4, 5))
     if side == "studio":
         weekly.edit(one_id(2), status="confirmed")
     else:

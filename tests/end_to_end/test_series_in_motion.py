@@ -1,6 +1,6 @@
 """Series driven through random histories on the real parts (see `series_in_motion.py` for what must hold).
 
-``SERIES_SCHEDULES=200`` plays so many schedules instead of a few; ``SERIES_FROM=1000`` begins with that one.
+`make soak` plays 60 schedules instead of four; ``SERIES_SCHEDULES=200`` so many, ``SERIES_FROM=1000`` from that one on.
 """
 
 import dataclasses
@@ -13,10 +13,12 @@ from local.google.behaviour import Behaviour
 from local.wiretap import Wiretap
 from tests.end_to_end.idling import assert_idle
 from tests.end_to_end.series_in_motion import Motion, schedule, switches
+from tests.figures import Figures
+from tests.soak import SOAKING, soaks
 from tests.world import World
 
 FROM = int(os.environ.get("SERIES_FROM", "0"))
-SCHEDULES = range(FROM, FROM + int(os.environ.get("SERIES_SCHEDULES", "6")))
+SCHEDULES = range(FROM, FROM + int(os.environ.get("SERIES_SCHEDULES", "60" if SOAKING else "4")))
 
 
 @pytest.fixture
@@ -29,9 +31,10 @@ def behaviour(world: World) -> Iterator[Behaviour]:
         setattr(google.behaviour, field.name, getattr(before, field.name))
 
 
+@soaks
 @pytest.mark.parametrize("seed", SCHEDULES)
 def test_whoever_edits_what_of_a_series_both_sides_agree_and_no_edit_is_lost(
-    world: World, behaviour: Behaviour, tap: Wiretap, seed: int
+    world: World, behaviour: Behaviour, tap: Wiretap, seed: int, figures: Figures
 ) -> None:
     chosen = switches(seed) if seed % 3 else {}
     for name, value in chosen.items():
@@ -42,6 +45,8 @@ def test_whoever_edits_what_of_a_series_both_sides_agree_and_no_edit_is_lost(
     try:
         motion.play(schedule(seed, 14))
         assert_idle(world, tap, 50)
+        figures.add("series in motion", "idle runs", 50)
+        figures.add("series in motion", "schedules tried")
     except BaseException:
         print("\n".join(motion.trace), chosen)  # noqa: T201 - what led to a failure
         raise

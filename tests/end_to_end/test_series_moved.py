@@ -12,6 +12,7 @@ import pytest
 from local import studio_series
 from tests.end_to_end.coming_to_rest import synced
 from tests.end_to_end.repeating import (
+    agreed,
     at,
     calendar,
     desk,
@@ -29,6 +30,7 @@ from tests.end_to_end.repeating import (
     studio,
     with_weekly,
 )
+from tests.soak import covering, soaks
 from tests.world import World
 
 MOVED = ["rekeyed", "kept", "dropped", "forgotten"]
@@ -75,36 +77,36 @@ def with_exceptions(world: World, side: str) -> None:
         world.person("ann").patch("primary", instance(world, 1), summary="Renamed")
         world.person("ann").delete("primary", instance(world, 2))
         moved_there(world, 3, to=17)
-    in_step(world, *regular(0, 4, 5), shown(at(1), "Renamed"), shown(at(3, 17)))
+    synced(world)
+    assert calendar(world) == sorted([*regular(0, 4, 5), shown(at(1), "Renamed"), shown(at(3, 17))])
 
 
 # --- moved ------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("origin", SIDES)
-@pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("behaviour", MOVED)
+@soaks
+@pytest.mark.parametrize(("behaviour", "side", "origin"), covering(MOVED, SIDES, SIDES, together=2))
 def test_exceptions_of_a_series_that_is_moved_end_as_the_studio_has_them(
     world: World, behave: Behave, behaviour: str, side: str, origin: str
 ) -> None:
     behave(exceptions_of_a_moved_series=behaviour)
     with_exceptions(world, origin)
     two_hours_later(world, side)
-    in_step(world, *(later(week) for week in (0, 4, 5)), later(1, title="Renamed"), shown(at(3, 17)))
+    agreed(world, *(later(week) for week in (0, 4, 5)), later(1, title="Renamed"), shown(at(3, 17)))
     slots = [at(week) + dt.timedelta(hours=2) for week in (1, 2, 3)]
     assert set(world.appointments()) == {"weekly", *(f"weekly_{slot:%Y%m%dT%H%M%SZ}" for slot in slots)}
     assert {found["original_start"] for one, found in world.appointments().items() if one != "weekly"} == set(slots)
 
 
-@pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("behaviour", MOVED)
+@soaks
+@pytest.mark.parametrize(("behaviour", "side"), covering(MOVED, SIDES))
 def test_a_series_moved_by_a_week_keeps_the_exceptions_of_the_slots_that_it_still_has(
     world: World, behave: Behave, behaviour: str, side: str
 ) -> None:
     behave(exceptions_of_a_moved_series=behaviour)
     with_weekly(world)
     moves(world, 3, to=17)
-    in_step(world)
+    agreed(world)
     week = dt.timedelta(weeks=1)
     if side == "studio":
         studio_series.change(desk(world), "weekly", at(0), "all", by=week)
@@ -116,15 +118,15 @@ def test_a_series_moved_by_a_week_keeps_the_exceptions_of_the_slots_that_it_stil
     stays(world)
 
 
-@pytest.mark.parametrize("side", SIDES)
-@pytest.mark.parametrize("behaviour", MOVED)
+@soaks
+@pytest.mark.parametrize(("behaviour", "side"), covering(MOVED, SIDES))
 def test_an_occurrence_edited_on_one_side_while_the_other_moves_the_series_keeps_the_edit_or_has_it_logged(
     world: World, behave: Behave, behaviour: str, side: str
 ) -> None:
     behave(exceptions_of_a_moved_series=behaviour)
     with_weekly(world)
     overlay(world, 2, title="Renamed", start=at(2), end=at(2, 11))
-    in_step(world)
+    agreed(world)
     if side == "studio":
         two_hours_later(world, "studio")
         world.person("ann").patch("primary", instance(world, 2), summary="Renamed there")
@@ -133,16 +135,14 @@ def test_an_occurrence_edited_on_one_side_while_the_other_moves_the_series_keeps
         two_hours_later(world, "calendar")
         world.edit(one_id(2), title="Renamed here")
         title = "Renamed here"
-    in_step(world)
+    agreed(world)
     assert len(calendar(world)) == 6
     kept = title in {one[2] for one in calendar(world)}
     assert kept or (side == "studio" and title in str([one["lost"] for one in world.log("ann")]))
 
 
-@pytest.mark.parametrize(
-    ("origin", "switch"),
-    [(origin, switch) for origin in SIDES for switch in SWITCHES],
-)
+@soaks
+@pytest.mark.parametrize(("origin", "switch"), covering(SIDES, SWITCHES))
 def test_all_of_it_holds_whichever_way_google_has_instances(
     world: World, behave: Behave, switch: str, origin: str
 ) -> None:
@@ -175,8 +175,8 @@ def test_all_of_it_holds_whichever_way_google_has_instances(
 # --- shortened --------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("origin", SIDES)
-@pytest.mark.parametrize("behaviour", BEYOND)
+@soaks
+@pytest.mark.parametrize(("behaviour", "origin"), covering(BEYOND, SIDES))
 def test_trimmed_by_the_studio_an_exception_beyond_the_end_is_taken_out_of_the_calendar(
     world: World, behave: Behave, behaviour: str, origin: str
 ) -> None:
@@ -184,15 +184,15 @@ def test_trimmed_by_the_studio_an_exception_beyond_the_end_is_taken_out_of_the_c
     with_exceptions(world, origin)
     before = world.appointments()[one_id(3)]
     studio_series.cancel(desk(world), "weekly", at(3), "following")
-    in_step(world, *regular(0), shown(at(1), "Renamed"))
+    agreed(world, *regular(0), shown(at(1), "Renamed"))
     assert world.appointments()[one_id(3)] == before
     # Made longer again, they are as they were.
     world.edit("weekly", recurrence=["RRULE:FREQ=WEEKLY;COUNT=6"])
     in_step(world, *regular(0, 4, 5), shown(at(1), "Renamed"), shown(at(3, 17)))
 
 
-@pytest.mark.parametrize("origin", SIDES)
-@pytest.mark.parametrize("behaviour", BEYOND)
+@soaks
+@pytest.mark.parametrize(("behaviour", "origin"), covering(BEYOND, SIDES))
 def test_trimmed_in_the_calendar_an_exception_that_it_keeps_beyond_stays_and_one_that_it_drops_goes(
     world: World, behave: Behave, behaviour: str, origin: str
 ) -> None:
@@ -242,7 +242,7 @@ def test_this_and_following_from_google_makes_a_series_of_its_own_though_our_pro
     behave(exceptions_beyond_the_end=behaviour)
     with_weekly(world)
     moves(world, 4, to=17)
-    in_step(world)
+    agreed(world)
     world.person("ann").edit(instance(world, 2), "following", summary="New")
     synced(world)
     seals = {one.get("extendedProperties", {}).get("private", {}).get("studioSync") for one in world.events("ann")}
@@ -262,3 +262,15 @@ def test_this_and_following_moved_and_with_an_exception_in_the_same_interval(wor
     last = world.person("ann").instances(new["id"])[-1]["id"]
     world.person("ann").patch("primary", last, summary="Last")
     in_step(world, *regular(0, 1), *(later(week) for week in (2, 3, 4)), later(5, title="Last"))
+
+
+def test_a_series_that_the_studio_moves_forth_and_back_takes_what_was_renamed_with_it(world: World) -> None:
+    """Where it goes back to, there still is the tombstone of what it was before."""
+    with_weekly(world)
+    moves(world, 2, to=10, title="Renamed")
+    synced(world)
+    before = calendar(world)
+    for hour in (12, 10):
+        world.edit("weekly", start=at(0, hour), end=at(0, hour + 1))
+        synced(world)
+    in_step(world, *before)

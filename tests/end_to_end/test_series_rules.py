@@ -6,6 +6,7 @@ import pytest
 
 from tests.end_to_end.coming_to_rest import synced, writes
 from tests.end_to_end.repeating import (
+    agreed,
     at,
     calendar,
     day,
@@ -26,6 +27,7 @@ from tests.end_to_end.repeating import (
     with_weekly,
 )
 from tests.series import Shown
+from tests.soak import spread
 from tests.world import World, span
 
 SIDES = ["studio", "calendar"]
@@ -40,6 +42,7 @@ def stamp(week: int) -> str:
 # --- lines ------------------------------------------------------------------------------------------------------------
 
 
+@spread
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize(
     ("lines", "weeks"),
@@ -61,7 +64,7 @@ def test_series_of_every_kind_are_the_same_on_both_sides(
         world.book("weekly", **timed(recurrence=lines))
     else:
         world.types("ann", **google_weekly(recurrence=lines))
-    in_step(world, *regular(*weeks))
+    agreed(world, *regular(*weeks))
     [series_id] = world.appointments()
     # An occurrence of such a series is one like any other.
     last = weeks[-1]
@@ -77,10 +80,11 @@ def test_an_occurrence_may_be_left_out_by_a_line_instead_of_a_document(world: Wo
         world.edit("weekly", recurrence=lines)
     else:
         world.person("ann").patch("primary", series_event(world), recurrence=lines)
-    in_step(world, *regular(0, 1, 3, 4, 5))
+    agreed(world, *regular(0, 1, 3, 4, 5))
     assert world.appointments().keys() == {"weekly"}
 
 
+@spread
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("made", SIDES)
 def test_a_line_may_leave_out_an_occurrence_that_had_a_document(world: World, made: str, side: str) -> None:
@@ -89,7 +93,7 @@ def test_a_line_may_leave_out_an_occurrence_that_had_a_document(world: World, ma
         moves(world, 2)
     else:
         world.person("ann").patch("primary", instance(world, 2), summary="Renamed")
-    in_step(world)
+    agreed(world)
     lines = [RULE, f"EXDATE:{stamp(2)}"]
     if side == "studio":
         world.edit("weekly", recurrence=lines)
@@ -121,9 +125,9 @@ def test_a_single_entry_becomes_a_series_and_single_again(world: World, side: st
         world.edit("weekly", recurrence=[RULE], time_zone="Europe/Berlin")
     else:
         world.person("ann").patch("primary", event_id, **google_times(at(0), at(0, 11)), recurrence=[RULE])
-    in_step(world, *regular(*range(6)))
+    agreed(world, *regular(*range(6)))
     moves(world, 2)
-    in_step(world, *regular(0, 1, 3, 4, 5), shown(at(2, 14)))
+    agreed(world, *regular(0, 1, 3, 4, 5), shown(at(2, 14)))
     if side == "studio":
         world.edit("weekly", recurrence=None)
     else:
@@ -134,13 +138,14 @@ def test_a_single_entry_becomes_a_series_and_single_again(world: World, side: st
     stays(world)
 
 
+@spread
 @pytest.mark.parametrize("side", SIDES)
 @pytest.mark.parametrize("exception", [False, True])
 def test_a_series_of_times_becomes_one_of_whole_days(world: World, side: str, exception: bool) -> None:
     with_weekly(world)
     if exception:
         overlay(world, 2, title="Renamed", start=at(2), end=at(2, 11))
-        in_step(world)
+        agreed(world)
     first, last = day(0), day(0) + dt.timedelta(days=1)
     if side == "studio":
         dates = {"start_date": first.isoformat(), "end_date": last.isoformat()}
@@ -194,7 +199,7 @@ def test_a_rule_that_cannot_be_carried_over_parks_its_series_alone_until_it_is_m
 def test_a_series_in_step_that_gets_such_a_rule_stays_in_the_calendar_as_it_was(world: World) -> None:
     with_weekly(world)
     moves(world, 2)
-    in_step(world)
+    agreed(world)
     before = calendar(world)
     world.edit("weekly", recurrence=[UNSUPPORTED])
     world.edit(one_id(2), title="Renamed")
@@ -222,7 +227,7 @@ def test_such_a_rule_in_the_calendar_parks_that_entry_alone_until_it_is_mended(w
 def test_a_series_in_step_that_gets_such_a_rule_in_the_calendar_stays_in_the_studio_as_it_was(world: World) -> None:
     with_weekly(world)
     moves(world, 2)
-    in_step(world)
+    agreed(world)
     before = world.appointments()
     event_id = series_event(world)
     world.person("ann").patch("primary", event_id, recurrence=["RRULE:FREQ=WEEKLY;BYMONTHDAY=3;COUNT=3"])

@@ -9,6 +9,7 @@ import pytest
 from tests.end_to_end.coming_to_rest import synced, writes
 from tests.end_to_end.repeating import (
     DAYS,
+    agreed,
     all_day,
     at,
     calendar,
@@ -27,6 +28,7 @@ from tests.end_to_end.repeating import (
     timed,
     with_weekly,
 )
+from tests.soak import spread
 from tests.world import NOW, World, span
 
 GAP_ZONES = ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"]
@@ -56,7 +58,7 @@ def mixed(world: World) -> World:
     moves(world, 2)
     event_id = world.types("ann", summary="Theirs", **google_times(at(0), at(0, 11)), recurrence=["RRULE:FREQ=DAILY"])
     world.person("ann").patch("primary", f"{event_id}_{at(0, days=3):%Y%m%dT%H%M%SZ}", summary="Once")
-    in_step(world)
+    agreed(world)
     world.cloud.google.clear_requests()
     return world
 
@@ -106,6 +108,7 @@ def test_occurrences_of_no_length_stay(world: World, side: str) -> None:
     in_step(world, *(shown(at(week), hours=0) for week in range(6)))
 
 
+@spread
 @pytest.mark.parametrize("forward", [True, False], ids=["skipped hour", "hour that comes twice"])
 @pytest.mark.parametrize("zone", GAP_ZONES)
 @pytest.mark.parametrize("side", ["studio", "calendar"])
@@ -125,7 +128,7 @@ def test_an_occurrence_in_the_hour_of_the_change_is_one_and_the_same_on_both_sid
         world.book("night", title="Night", user_ids=["ann"], start=start, end=end, time_zone=zone, recurrence=rule)
     else:
         world.types("ann", summary="Night", **google_times(start, end, zone), recurrence=["RRULE:FREQ=DAILY;COUNT=5"])
-    in_step(world)
+    agreed(world)
     [series_id] = world.appointments()
     event_id = series_event(world, series_id)
     third = world.person("ann").instances(event_id)[2]
@@ -135,7 +138,7 @@ def test_an_occurrence_in_the_hour_of_the_change_is_one_and_the_same_on_both_sid
         slot = dt.datetime.fromisoformat(third["originalStartTime"]["dateTime"]).astimezone(dt.UTC)
         one_id = f"{series_id}_{slot:%Y%m%dT%H%M%SZ}"
         world.book(one_id, series_id=series_id, original_start=slot, user_ids=["ann"], title="The one")
-    in_step(world)
+    agreed(world)
     assert sorted(one[2] for one in calendar(world)) == ["Night"] * 4 + ["The one"]
 
 
@@ -197,7 +200,7 @@ def test_a_series_without_a_zone_has_the_studios(world: World) -> None:
     del fields["time_zone"]
     joined(world)
     world.book("weekly", **fields)
-    in_step(world, *regular(*range(6)))
+    agreed(world, *regular(*range(6)))
     assert world.events("ann")[0]["start"]["timeZone"] == "Europe/Berlin"
     assert "time_zone" not in world.appointments()["weekly"]
 
@@ -206,13 +209,13 @@ def test_a_series_without_a_zone_has_the_studios(world: World) -> None:
 def test_a_series_that_goes_by_another_zone_from_now_on_takes_its_occurrences_along(world: World, side: str) -> None:
     with_weekly(world)
     overlay(world, 2, title="Renamed", start=at(2), end=at(2, 11))
-    in_step(world)
+    agreed(world)
     zone = "America/New_York"
     if side == "studio":
         world.edit("weekly", time_zone=zone)
     else:
         times = google_times(at(0), at(0, 11), zone)
         world.person("ann").patch("primary", series_event(world), **times)
-    in_step(world)
+    agreed(world)
     assert world.appointments()["weekly"]["time_zone"] == zone
     assert sorted(one[2] for one in calendar(world)) == ["Renamed", *["Weekly"] * 5]

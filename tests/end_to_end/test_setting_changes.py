@@ -11,6 +11,7 @@ from shared.domain.reasons import Reason
 from shared.domain.setting_changes import DOCUMENT, TABLE, Row
 from shared.services.studio_changes import user_written
 from shared.services.sync_calendar import Outcome
+from tests.soak import few
 from tests.world import STUDIO, World, google_span, span
 
 # A case prepares, gives the change, and looks at what became of it.
@@ -32,6 +33,7 @@ def label(row: Row) -> str:
     return f"{row.document}-{row.setting}-{row.change}".replace(" ", "_")
 
 
+@few
 @pytest.mark.parametrize("row", TABLE, ids=label)
 def test_a_changed_setting_does_what_the_table_says(ann: World, row: Row) -> None:
     case = CASES[row.document, row.setting, row.change](ann)
@@ -565,9 +567,9 @@ def test_what_is_changed_between_two_slices_of_a_listing_is_carried_out_right_af
 ) -> None:
     for number in range(60):
         booked_before(ann, f"s{number:03}", title=f"S{number}", **span(10 + number))
-    typed_before(ann, summary="Entry", **google_span(10))
-    ann.types("ann", summary="Doctor", visibility="private", **google_span(11))
-    ann.types("ann", summary="Maybe", status="tentative", **google_span(12))
+    typed_before(ann, summary="Entry", **google_span(10.5))
+    ann.types("ann", summary="Doctor", visibility="private", **google_span(11.5))
+    ann.types("ann", summary="Maybe", status="tentative", **google_span(12.5))
     ann.sync()
     ann.set_up("ann", populate_calendar=True)
     assert run_slice(ann, checks=2) is Outcome.MORE

@@ -11,6 +11,7 @@ import pytest
 from local.wiretap import Wiretap
 from shared.services.sync_calendar import Outcome
 from tests.end_to_end.idling import assert_idle, deliver, everything, in_step, instant, make_pairs, settle
+from tests.soak import few
 from tests.world import NOW, STUDIO, World, google_span
 
 
@@ -85,6 +86,7 @@ ORDERS = [(by_field, order) for order in ("120", "210", "1122010", "2010", "1020
 ORDERS += [(overwrite, order) for overwrite in (as_a_whole, as_it_was_read) for order in ("120", "2010")]
 
 
+@few
 @pytest.mark.parametrize(("overwrite", "order"), ORDERS)
 def test_a_stale_overwrite_is_an_edit_of_the_studio_in_whatever_order_it_is_told(
     ann: World, tap: Wiretap, overwrite: Overwrite, order: str

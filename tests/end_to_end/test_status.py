@@ -9,10 +9,11 @@ import pytest
 from local import people
 from local.google.consent import consent
 from shared.domain.account import CONTACTS_SCOPE, SCOPES
+from shared.domain.health import FAILURES
 from shared.domain.reasons import Reason
 from shared.services.connecting import Asked, connect
 from shared.services.disconnecting import disconnect
-from shared.services.status import DELAYED, FAILURES, IN_STEP, Status, status
+from shared.services.status import DELAYED, IN_STEP, Status, status
 from shared.services.sync_calendar import Outcome
 from tests.world import REDIRECT, STUDIO, World
 

@@ -11,6 +11,7 @@ from tests.end_to_end.switching import (
     switch,
     titles,
 )
+from tests.soak import few
 from tests.world import World, google_span
 
 ALL = ["A0", "A1", "A2", "Typed"]
@@ -65,6 +66,7 @@ def changes(world: World, shared: str, what: str) -> None:
         world.sync()
 
 
+@few
 @pytest.mark.parametrize("first", ["still connected", "disconnected", "lost"])
 @pytest.mark.parametrize(
     "what", ["edited in the studio", "edited in the calendar", "cancelled", "populate_calendar", "populate_studio"]

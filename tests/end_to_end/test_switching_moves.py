@@ -4,6 +4,7 @@ last in just one, whatever fails in between, whoever edits what meanwhile, and a
 
 import pytest
 
+from shared.adapters.google_calendar import ATTEMPTS
 from tests.end_to_end.coming_to_rest import settled, synced
 from tests.end_to_end.deleting import rests
 from tests.end_to_end.switching import (
@@ -44,13 +45,15 @@ def test_what_the_new_calendar_refuses_stays_in_the_old_one_until_it_is_taken(sh
 
 
 @pytest.mark.parametrize("method", ["calendar.events.insert", "calendar.events.delete"])
-@pytest.mark.parametrize(("status", "reason"), [(503, "backendError"), (403, "rateLimitExceeded")])
+@pytest.mark.parametrize(
+    ("status", "reason", "times"), [(503, "backendError", 1), (403, "rateLimitExceeded", ATTEMPTS)], ids=["503", "403"]
+)
 def test_while_either_calendar_does_not_answer_it_is_in_one_of_them_at_least_and_then_in_one_only(
-    shooting: World, method: str, status: int, reason: str
+    shooting: World, method: str, status: int, reason: str, times: int
 ) -> None:
     second = second_calendar(shooting)
     switch(shooting, second)
-    shooting.cloud.google.fail_next(method, status, reason)
+    shooting.cloud.google.fail_next(method, status, reason, times)
     shooting.edit("a0", title="A0 edited")
     shooting.sync()
     entered = method == "calendar.events.delete"

@@ -15,6 +15,7 @@ from tests.end_to_end.switching import (
     titles,
     titles_of,
 )
+from tests.soak import few
 from tests.world import REDIRECT, World, span
 
 
@@ -92,6 +93,7 @@ def test_the_copies_in_an_account_that_was_disconnected_go_when_she_is_back(worl
 ACCOUNT, CONNECTION, CALENDAR = "accounts/google:{}", "connections/{}", "calendars/{}"
 
 
+@few
 @pytest.mark.parametrize(
     ("place", "fields"),
     [

@@ -123,7 +123,7 @@ def booked_while_nobody_heard_the_trigger(world: World, _: pytest.MonkeyPatch) -
 def google_asked_to_slow_down(world: World, _: pytest.MonkeyPatch) -> Why:
     settled(world)
     world.book("new", title="New", user_ids=["ann"], **span(4))
-    world.cloud.google.fail_next("calendar.events.insert", 429, "rateLimitExceeded")
+    world.cloud.google.fail_next("calendar.events.insert", 403, "quotaExceeded")
     world.run("ann")
     world.wish("ann")
     found = why(world, appointment="new")
@@ -374,6 +374,16 @@ def a_field_that_was_put_right(world: World, _: pytest.MonkeyPatch) -> Why:
     world.sync()
     world.edit("odd", title="Seven")
     return why(world, appointment="odd")
+
+
+@answers(Reason.DOUBTFUL)
+def perhaps_what_stands_there_by_another_name(world: World, _: pytest.MonkeyPatch) -> Why:
+    world.book("shoot", title="Shoot", user_ids=["ann"], **span(5))
+    world.add("ann", populate_calendar=True)
+    typed(world, summary="Photos")
+    world.connect("ann")
+    world.sync()
+    return why(world, appointment="shoot")
 
 
 @answers(Reason.UNSUPPORTED_RULE)

@@ -10,6 +10,7 @@ import pytest
 
 from local.firestore_emulator import FirestoreEmulator
 from shared.config import DEFAULTS, PURPOSES
+from tests.soak import few
 from tests.world import STUDIO, Cloud, World, google_span, span
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
@@ -106,6 +107,7 @@ def test_a_studio_that_is_not_there_is_an_answer(terminal: Terminal) -> None:
     assert ended.stdout.startswith("studio_gone – ")
 
 
+@few
 @pytest.mark.parametrize(
     "arguments",
     [

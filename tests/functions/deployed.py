@@ -19,6 +19,7 @@ from typing import Any, NamedTuple
 import grpc
 import requests
 from google.cloud import firestore, tasks_v2
+from google.cloud.firestore_v1.base_query import FieldFilter
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 from google.events.cloud.firestore import DocumentEventData
 
@@ -33,6 +34,10 @@ NOW = dt.datetime.now(dt.UTC).replace(microsecond=0, second=0)
 # The one front-end on the web whose page may call the console.
 FRONT_END = "https://app.example"
 CALLERS = {"sync_user": TASKS_CALLER, "fan_out": SCHEDULER_CALLER, "studio_changed": TRIGGER_CALLER}
+
+
+# Connections that will ever be due by themselves.
+LATER = FieldFilter("next_sync_at", ">", dt.datetime(1970, 1, 1, tzinfo=dt.UTC))
 
 
 class Reply(NamedTuple):
@@ -169,12 +174,24 @@ class Deployed:
             client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
             yield client, client.queue_path(project or self.stack.project, LOCATION, queue)
 
+    def put_off(self) -> None:
+        """Nobody who is connected by now is due within a day: for tests that count who is.
+
+        The people of other tests in this stack come due again as time goes by.
+        """
+        self.settle()
+        tomorrow = dt.datetime.now(dt.UTC) + dt.timedelta(days=1)
+        for found in self.client.collection("connections").where(filter=LATER).stream():
+            found.reference.update({"next_sync_at": tomorrow})
+
     def settle(self) -> None:
         assert self.stack.settle(60), "the stack does not come to rest"
 
     def calm(self) -> None:
         """Undo whatever a test switched on or broke, and let everything come to rest."""
         stack = self.stack
+        stack.faults.clear()
+        stack.faults.reset_clock()
         stack.google.clear_faults()
         stack.google.push.duplicate = False
         stack.google.push.resume()

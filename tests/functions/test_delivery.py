@@ -14,17 +14,49 @@ def ready(house: House, **sync: bool) -> None:
     house.deployed.settle()
 
 
-def test_a_change_on_either_side_arrives_without_a_tick(deployed: Deployed, house: House) -> None:
+def test_a_change_on_either_side_arrives_without_a_tick_and_the_log_has_how_long_it_took(
+    deployed: Deployed, house: House
+) -> None:
     ready(house)
-    house.front_end.edit("shoot", title="Long shoot")
-    eventually(lambda: house.titles("ann") == ["Long shoot"])
-    [event] = house.events("ann")
-    house.person("ann").patch("primary", event["id"], location="Studio 2")
-    eventually(lambda: house.front_end.appointments()["shoot"].get("location") == "Studio 2")
-    deployed.settle()
+    with deployed.said() as lines:
+        house.front_end.edit("shoot", title="Long shoot")
+        eventually(lambda: house.titles("ann") == ["Long shoot"])
+        [event] = house.events("ann")
+        house.person("ann").patch("primary", event["id"], location="Studio 2")
+        eventually(lambda: house.front_end.appointments()["shoot"].get("location") == "Studio 2")
+        deployed.settle()
+    runs = [line for line in lines if line["message"] == "run" and line["outcome"] == "done"]
+    for latency in ("studio_latency_seconds", "push_latency_seconds"):
+        [seconds] = [line[latency] for line in runs if line[latency] is not None]
+        assert 0 < seconds < 20, latency
+    assert all(line["verified_age_seconds"] >= 0 and line["failures"] == 0 for line in runs)
+    numbers = {"failures", "verified_age_seconds", "push_latency_seconds", "studio_latency_seconds"}
+    own = {"severity", "message", "logger"}
+    assert all(line.keys() == {"connection", "outcome", "queue", "run"} | numbers | own for line in runs)
+
+
+def test_the_log_has_how_long_ago_a_connection_was_verified_and_how_often_in_a_row_it_failed(
+    deployed: Deployed, house: House
+) -> None:
+    ready(house)
+    long_ago = dt.datetime.now(dt.UTC) - dt.timedelta(hours=7)
+    house.document("ann").update({"synced_at": long_ago, "failures": 2})
+    deployed.stack.google.fail_next("calendar.events.list", 500, "backendError", times=20)
+    with deployed.said() as lines:
+        house.make_due("ann")
+        deployed.tick()
+        eventually(lambda: house.connection("ann").failures == 3)
+        deployed.settle()
+    [told] = [one for one in lines if one["message"] == "run" and one["connection"] == house.connections["ann"]]
+    assert (told["outcome"], told["failures"], told["push_latency_seconds"]) == ("later", 3, None)
+    assert 7 * 3600 <= told["verified_age_seconds"] < 7 * 3600 + 60
+    [tick] = [one for one in lines if one["message"] == "fanned out"]
+    assert (tick["due"], tick["first_page"]) == (1, True)
+    assert tick["oldest_due_seconds"] >= 0
 
 
 def test_with_all_pushes_lost_a_change_arrives_when_the_connection_is_due(deployed: Deployed, house: House) -> None:
+    deployed.put_off()
     ready(house)
     deployed.stack.google.push.lose_next(1_000)
     house.person("ann").insert(summary="Dentist", **google_span(5))

@@ -17,9 +17,9 @@ from local.stack import LOCATION
 from local.task_queue import QueuedTask
 from shared.adapters.cloud_tasks import CloudTasks
 from shared.adapters.firestore_store import FirestoreStore
+from shared.domain.quotas import QUEUES
 from shared.ports import Due, Task
-from shared.services.fan_out import FannedOut, fan_out
-from shared.wiring import QUEUES
+from shared.services.fan_out import STARTS_PER_SECOND, FannedOut, fan_out
 from tests.functions.deployed import Deployed, House, eventually, google_span
 
 NOW = dt.datetime.now(dt.UTC).replace(microsecond=0)
@@ -148,6 +148,15 @@ def test_connections_that_are_not_due_or_rest_are_left_alone(yard: Yard) -> None
     assert connections_of(tasks.of("sync_user")) == ["due", "just now"]
 
 
+def test_one_among_100_whose_document_nobody_can_read_stops_no_other(yard: Yard) -> None:
+    names = yard.put_due(100)
+    nonsense = {"state": 7, "since": "once", "lease": ["?"]}
+    yard.client.collection("connections").document("c0000").update(nonsense)
+    tasks = Kept()
+    yard.whole_tick("tick", tasks, page=7)
+    assert connections_of(tasks.of("sync_user")) == names
+
+
 def test_one_connection_that_cannot_be_enqueued_stops_no_other(yard: Yard) -> None:
     names = yard.put_due(7)
     tasks = Kept("c0003")
@@ -174,7 +183,7 @@ def test_a_queue_that_refuses_one_task_takes_the_others(deployed: Deployed, yard
         client = Sulking(transport=CloudTasksGrpcTransport(channel=channel))
         urls = {"sync_user": deployed.url("sync_user"), "fan_out": deployed.url("fan_out")}
         done = yard.tick("tick", CloudTasks(client, yard.queues, urls, "tasks@example"), page=50)
-    assert done == FannedOut(enqueued=19, failed=1, more=False)
+    assert done == FannedOut(enqueued=19, failed=1, more=False, oldest=dt.timedelta(seconds=60))
     queued = [json.loads(task.body)["connection_id"] for task in yard.queued()]
     assert sorted(queued) == [name for name in names if name != "c0007"]
 
@@ -190,22 +199,34 @@ def test_one_tick_that_is_delivered_twice_enqueues_once_and_the_next_tick_again(
 
 
 def test_a_few_start_at_once_and_a_crowd_is_spread_out(yard: Yard) -> None:
-    yard.put_due(50)
+    yard.put_due(STARTS_PER_SECOND)
     few = Kept()
     yard.tick("tick", few, page=2_000)
     assert {task.at for task in few.of("sync_user")} == {None}
-    yard.put_due(150)
+    yard.put_due(3 * STARTS_PER_SECOND)
     crowd = Kept()
     yard.tick("tick", crowd, page=2_000)
     starts = [task.at for task in crowd.of("sync_user") if task.at is not None]
-    assert len(starts) == 150
+    assert len(starts) == 3 * STARTS_PER_SECOND
     assert min(starts) >= NOW
-    assert max(starts) <= NOW + dt.timedelta(seconds=3), "50 a second"
+    assert max(starts) <= NOW + dt.timedelta(seconds=3)
     by_second = [sum(start < NOW + dt.timedelta(seconds=n + 1) for start in starts) for n in range(3)]
-    assert 25 < by_second[0] < 75, "evenly, or nearly so"
+    assert STARTS_PER_SECOND / 2 < by_second[0] < STARTS_PER_SECOND * 1.5, "evenly, or nearly so"
     again = Kept()
     yard.tick("tick", again, page=2_000)
     assert [task.at for task in again.of("sync_user")] == [task.at for task in crowd.of("sync_user")]
+
+
+def test_the_queues_have_the_rates_that_share_out_the_projects_quota(deployed: Deployed) -> None:
+    with deployed._queues("now", "") as (client, name):
+        found = {
+            one.name.rpartition("/")[2]: one.rate_limits
+            for one in client.list_queues(parent=name.partition("/queues")[0])
+        }
+    assert found.keys() == QUEUES.keys()
+    for name, queue in QUEUES.items():
+        assert found[name].max_dispatches_per_second == queue.max_dispatches_per_second
+        assert found[name].max_concurrent_dispatches == queue.max_concurrent_dispatches
 
 
 # --- over HTTP -------------------------------------------------------------------------------------------------------
@@ -214,7 +235,7 @@ def test_a_few_start_at_once_and_a_crowd_is_spread_out(yard: Yard) -> None:
 @pytest.fixture
 def three(deployed: Deployed) -> Iterator[list[str]]:
     """Three due connections of nobody in the stack's own project, whose tasks are kept back."""
-    deployed.settle()
+    deployed.put_off()
     deployed.pause("scheduled")
     documents = [deployed.client.collection("connections").document(f"{n}{uuid.uuid4().hex[:12]}") for n in range(3)]
     for number, document in enumerate(documents):
@@ -250,6 +271,7 @@ def test_a_further_page_begins_behind_the_one_before(deployed: Deployed, three: 
 
 
 def test_a_connection_that_lost_its_access_is_not_enqueued_any_more(deployed: Deployed, house: House) -> None:
+    deployed.put_off()
     house.join("ann")
     house.join("ben")
     google = deployed.stack.google
@@ -279,7 +301,9 @@ def test_a_connection_document_that_nobody_can_read_keeps_no_colleague_from_sync
     with deployed.said() as lines:
         deployed.tick()
         eventually(lambda: house.booked() == ["Of ben"])
-        eventually(lambda: any(task.attempts for task in deployed.stack.tasks.tasks))
-        house.document("ann").update({"since": firestore.SERVER_TIMESTAMP})
         deployed.settle()
+    house.document("ann").update({"since": firestore.SERVER_TIMESTAMP})
+    assert house.runs("ann", lines) == ["unreadable"], "said, and not tried again and again"
+    assert {line["queue"] for line in lines if line["message"] == "run"} >= {"scheduled"}
+    assert [line["severity"] for line in lines if line["message"] == "connection cannot be read"] == ["ERROR"]
     assert "CANARY" not in str(lines)

@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from shared.config import PURPOSES
+from tests.soak import few
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent.parent
 
@@ -159,6 +160,7 @@ def test_a_channel_key_that_is_too_short_is_refused_without_being_shown(name: st
     assert "CANARY" not in ended.stderr + ended.stdout
 
 
+@few
 @pytest.mark.parametrize("minutes", ["0", "1441", "-5", "1.5", "6h", "CANARY", "\u0663", " "])
 def test_a_safety_interval_that_is_no_time_is_refused(minutes: str) -> None:
     ended = python("-c", "import functions.sync_user", SAFETY_INTERVAL_MINUTES=minutes)
@@ -168,6 +170,7 @@ def test_a_safety_interval_that_is_no_time_is_refused(minutes: str) -> None:
     )
 
 
+@few
 @pytest.mark.parametrize(("minutes", "hours"), [(None, 6), ("", 6), ("1", 1 / 60), ("1440", 24)])
 def test_the_safety_interval_is_six_hours_unless_set(minutes: str | None, hours: float) -> None:
     show = "from shared.config import from_environment; print(from_environment().safety_interval.total_seconds())"

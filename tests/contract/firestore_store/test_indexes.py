@@ -70,6 +70,8 @@ def ask_everything(store: FirestoreStore) -> None:
     store.users_with_email(["ann@example.org"])
     store.users_signed_in_by("1")
     store.users_of_studio("s1")
+    store.runs("c1", NOW, 1)
+    assert list(store.run_entries("c1", "r1")) == []
 
 
 def filters(query: StructuredQuery) -> Iterable[tuple[str, Any]]:
@@ -145,7 +147,7 @@ def everything(
     """Every query that the store makes."""
     firestore_client.document("connections/c1").set({"studio_id": "s1", "calendar_id": "ann@example.org"})
     ask_everything(store)
-    assert len(asked) == 27
+    assert len(asked) == 29
     return asked
 
 

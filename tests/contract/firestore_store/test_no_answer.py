@@ -17,7 +17,7 @@ from shared.domain.connection import (
 from shared.domain.errors import Unavailable
 from shared.domain.invitation import Invitation
 from shared.ports import Store, Stored, UserDocument
-from tests.contract.firestore_store.builders import NOW, a_connection, an_account
+from tests.contract.firestore_store.builders import NOW, a_connection, a_creation, an_account
 
 CLAIM = CalendarClaim(studio_id="s1", user_id="u1", connection_id="c1", calendar_id="x@example.org", claimed_at=NOW)
 STORED = Stored("c1", a_connection(), NOW)
@@ -85,6 +85,10 @@ ASKING: dict[str, Callable[[FirestoreStore], Any]] = {
     "inbox": lambda store: store.inbox("s1", ["q1"]),
     "appointments_changed": lambda store: store.appointments_changed("s1", NOW),
     "appointments_of_user": lambda store: store.appointments_of_user("s1", "u1", NOW),
+    "runs": lambda store: store.runs("c1", NOW, 10),
+    "run": lambda store: store.run("c1", "r1"),
+    "run_entries": lambda store: list(store.run_entries("c1", "r1")),
+    "edit_appointments": lambda store: store.edit_appointments([a_creation()]),
     "settle": lambda store: store.settle("c1", NOW, {"failures": 1}, []),
 }
 

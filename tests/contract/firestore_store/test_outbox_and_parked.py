@@ -66,7 +66,10 @@ def test_items_are_parked_and_unparked_with_what_a_run_stores(connected: Firesto
         "c1", version_of(connected), {"parked": 2}, [Settlement(park=(name, item)) for name in ("p1", "event:e1")]
     )
     assert set(connected.parked("c1")) == {"p1", "event:e1"}
-    assert document("connections/c1/parked/p1") == msgspec.to_builtins(item, builtin_types=(dt.datetime,))
+    assert document("connections/c1/parked/p1") == {
+        **msgspec.to_builtins(item, builtin_types=(dt.datetime,)),
+        "doubts": [],
+    }
     connected.settle("c1", version_of(connected), {"parked": 0}, [Settlement(unpark=("p1", "event:e1", "p9"))])
     assert connected.parked("c1") == {}
 

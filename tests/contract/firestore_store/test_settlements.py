@@ -12,8 +12,9 @@ from shared.domain.connection import (
     LOG_LIFE,
     Cursors,
     LogEntry,
+    RunSummary,
 )
-from shared.domain.errors import Stale
+from shared.domain.errors import Refused, Stale
 from shared.domain.inbox import InboxItem
 from shared.domain.link import buried
 from shared.domain.reasons import Reason
@@ -237,3 +238,60 @@ def test_a_log_is_kept_in_chunks_that_expire(connected: FirestoreStore, document
         chunk = document(f"connections/c1/runs/r1/entries/{number}")
         assert (chunk["number"], chunk["expires_at"]) == (number, NOW + LOG_LIFE)
         assert [msgspec.convert(kept, LogEntry) for kept in chunk["entries"]] == [entry]
+
+
+def logged(store: FirestoreStore, run_id: str, *entries: LogEntry, started_at: dt.datetime = NOW) -> None:
+    """Each entry in a chunk of its own."""
+    for number, entry in enumerate(entries, start=1):
+        summary = {"started_at": started_at, "counts": {"agreed": number}, "changed": number}
+        log = RunLog(run_id=run_id, number=number, entries=(entry,), summary=summary)
+        store.settle("c1", version_of(store), {"failures": 0}, [], [log])
+
+
+def test_runs_are_listed_with_the_newest_first_and_those_of_long_ago_left_out(connected: FirestoreStore) -> None:
+    entry = LogEntry(appointment_id="p1", reason=Reason.AGREED)
+    for days in (1, 3, 2, 40):
+        logged(connected, f"r{days}", entry, started_at=NOW - dt.timedelta(days=days))
+    found = connected.runs("c1", NOW - LOG_LIFE, 10)
+    assert list(found) == ["r1", "r2", "r3"]
+    assert list(connected.runs("c1", NOW - LOG_LIFE, 2)) == ["r1", "r2"]
+    expires_at = NOW - dt.timedelta(days=1) + LOG_LIFE
+    summary = RunSummary(
+        started_at=NOW - dt.timedelta(days=1), expires_at=expires_at, chunks=1, changed=1, counts={"agreed": 1}
+    )
+    assert found["r1"] == connected.run("c1", "r1") == summary
+    assert connected.run("c1", "r9") is None
+
+
+def test_the_entries_of_a_run_are_read_chunk_by_chunk_in_their_order(connected: FirestoreStore) -> None:
+    entries = [
+        LogEntry(appointment_id=f"p{number}", reason=Reason.AGREED, studio_before={"start": NOW}, after={"title": "x"})
+        for number in range(11)
+    ]
+    logged(connected, "r1", *entries)
+    assert list(connected.run_entries("c1", "r1")) == [(entry,) for entry in entries]
+    assert list(connected.run_entries("c1", "r2")) == []
+
+
+def test_of_a_batch_of_edits_one_that_comes_too_late_stops_no_other(
+    connected: FirestoreStore, document: Documents, put: Put
+) -> None:
+    put({f"studios/s1/appointments/p{number}": {"title": "Old", "location": "x"} for number in range(4)})
+    seen = {one: stored.version for one, stored in connected.appointments("s1", ["p0", "p1", "p2"]).items()}
+    put({"studios/s1/appointments/p1": {"title": "By a person"}})
+    writes = [an_update(seen[one], one, title="New", location=None) for one in ("p0", "p1", "p2")]
+    writes += [a_creation("p3", title="New"), a_creation("p4", title="New", location=None)]
+    outcomes = connected.edit_appointments(writes)
+    assert [type(one) for one in outcomes] == [type(None), Stale, type(None), Stale, type(None)]
+    assert [document(f"studios/s1/appointments/p{number}")["title"] for number in range(5)] == [
+        "New", "By a person", "New", "Old", "New"
+    ]  # fmt: skip
+    assert document("studios/s1/appointments/p0").keys() == {"title", "updated_at"}
+    assert connected.edit_appointments([]) == []
+
+
+def test_an_edit_that_firestore_does_not_take_stops_no_other(connected: FirestoreStore, document: Documents) -> None:
+    writes = [a_creation("p1", title="x" * 1_100_000), a_creation("p2", title="New")]
+    assert [type(one) for one in connected.edit_appointments(writes)] == [Refused, type(None)]
+    assert document("studios/s1/appointments/p1") is None
+    assert document("studios/s1/appointments/p2")["title"] == "New"

@@ -369,24 +369,27 @@ def test_of_too_many_the_first_are_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("spans", "most", "expected"),
+    ("spans", "most", "apart", "expected"),
     [
-        ([], 3, []),
-        ([(1, 2)], 3, [(1, 2)]),
-        ([(5, 6), (1, 2)], 3, [(1, 2), (5, 6)]),
-        ([(1, 5), (2, 3), (4, 7), (7, 8)], 3, [(1, 8)]),
-        ([(1, 2), (3, 4), (9, 10), (13, 14)], 3, [(1, 4), (9, 10), (13, 14)]),
-        ([(1, 2), (3, 4), (9, 10), (13, 14)], 2, [(1, 4), (9, 14)]),
-        ([(1, 2), (3, 4), (9, 10), (13, 14)], 1, [(1, 14)]),
+        ([], 3, 0, []),
+        ([(1, 2)], 3, 0, [(1, 2)]),
+        ([(5, 6), (1, 2)], 3, 0, [(1, 2), (5, 6)]),
+        ([(1, 5), (2, 3), (4, 7), (7, 8)], 3, 0, [(1, 8)]),
+        ([(1, 2), (3, 4), (9, 10), (13, 14)], 3, 0, [(1, 4), (9, 10), (13, 14)]),
+        ([(1, 2), (3, 4), (9, 10), (13, 14)], 2, 0, [(1, 4), (9, 14)]),
+        ([(1, 2), (3, 4), (9, 10), (13, 14)], 1, 0, [(1, 14)]),
+        ([(1, 2), (3, 4), (9, 10), (13, 14)], 9, 3, [(1, 4), (9, 10), (13, 14)]),
+        ([(1, 2), (3, 4), (9, 10), (13, 14)], 9, 5, [(1, 4), (9, 14)]),
+        ([(1, 2), (3, 4), (9, 10), (13, 14)], 9, 6, [(1, 14)]),
     ],
 )
 def test_times_are_put_together_where_they_are_nearest(
-    spans: list[tuple[int, int]], most: int, expected: list[tuple[int, int]]
+    spans: list[tuple[int, int]], most: int, apart: int, expected: list[tuple[int, int]]
 ) -> None:
     def hours(given: list[tuple[int, int]]) -> list[Span]:
         return [Span(NOW + start * HOUR, NOW + end * HOUR) for start, end in given]
 
-    assert ranges(hours(spans), most) == hours(expected)
+    assert ranges(hours(spans), most, apart * HOUR) == hours(expected)
 
 
 # --- occurrences by their ids ----------------------------------------------------------------------------------------

@@ -80,7 +80,7 @@ def alone(agreed: Content = REGULAR, **fields: Any) -> Link:
 
 
 def former(when: When = WEEKLY.when, by: str = "studio") -> dict[str, Any]:
-    return {"former": when, "former_by": by}
+    return {"formers": (when,), "former_by": by}
 
 
 def an_occurrence(**fields: Any) -> Item:

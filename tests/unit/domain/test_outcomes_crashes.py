@@ -147,6 +147,15 @@ def test_an_unrecorded_entry_of_an_erased_appointment_is_taken_out() -> None:
     assert (deeds(operation), operation.reason) == ("delete, bury", Reason.CANCELLED_IN_STUDIO)
 
 
+def test_what_a_person_edited_of_an_unrecorded_entry_is_in_the_log_when_it_is_cancelled() -> None:
+    operation = decided(item(appointment=CANCELLED, event=an_event(holds=B, seal=a_seal(A))))
+    assert deeds(operation) == "delete, bury"
+    assert {lost.unit for lost in operation.lost} == B.differs(A)
+    assert {lost.side for lost in operation.lost} == {"calendar"}
+    untouched = decided(item(appointment=CANCELLED, event=an_event(holds=A, seal=a_seal(A))))
+    assert untouched.lost == ()
+
+
 def test_an_unrecorded_entry_is_taken_out_of_a_mirror_too_and_its_edits_with_it() -> None:
     edited = an_event(holds=B, seal=a_seal(A))
     assert deeds(decided(item(appointment=holding(A, users=(BOB,)), event=edited), two_way=False)) == "delete, bury"

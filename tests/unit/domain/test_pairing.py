@@ -3,7 +3,7 @@
 import pytest
 
 from shared.domain.content import AllDay, Content
-from shared.domain.pairing import pair, plain
+from shared.domain.pairing import doubtful, pair, plain
 from tests.unit.domain.builders import DAY, a_time, content
 
 
@@ -76,3 +76,27 @@ def test_two_pictures_for_titles_are_two_titles() -> None:
 
 def test_signs_that_only_scripts_with_marks_have_make_another_title() -> None:
     assert plain("किताब") != plain("कातिब")
+
+
+# --- what only a person can tell -------------------------------------------------------------------------------------
+
+
+def test_what_is_unpaired_at_the_same_time_is_doubtful_each_with_each() -> None:
+    appointments = {"b": content(title="Newborn"), "a": content(title="Shoot"), "c": content("11:00", title="Fair")}
+    events = {"f": content(title="Lunch"), "e": content(title="shoot"), "g": content(title="Dentist")}
+    pairs = paired(appointments, events)
+    assert pairs == {"e": "a"}
+    assert doubtful(appointments, events, pairs) == [("f", "b"), ("g", "b")]
+
+
+def test_at_another_time_nothing_is_doubtful() -> None:
+    assert doubtful({"a": content("10:00")}, {"e": content("10:00-10:30", title="Lunch")}, {}) == []
+
+
+@pytest.mark.parametrize(
+    ("title", "expected"), [("Fair in Cologne", [("e", "a")]), ("FAIR", [("e", "a")]), ("Birthday", []), ("", [])]
+)
+def test_whole_days_are_doubtful_only_with_a_word_in_common(title: str, expected: list[tuple[str, str]]) -> None:
+    day = AllDay(DAY, DAY.replace(day=21))
+    found = doubtful({"a": content(when=day, title="Bridal fair")}, {"e": content(when=day, title=title)}, {})
+    assert found == expected

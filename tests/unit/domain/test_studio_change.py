@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from shared.domain.appointment import OWNED, owned_hash
-from shared.domain.studio_change import StudioChange, appointment_change
+from shared.domain.identity import usable
+from shared.domain.studio_change import LONGEST_LINES, StudioChange, appointment_change, entry_of, former_times
 
 TEN = dt.datetime(2026, 5, 20, 10, tzinfo=dt.UTC)
 NOBODY = StudioChange()
@@ -102,3 +103,26 @@ def test_a_second_run_that_writes_the_same_fields_is_its_own_write() -> None:
 @pytest.mark.parametrize("sync", ["run", 7, [], {"connection": "conn1"}, {"hash": None}])
 def test_a_stamp_that_is_none_says_nothing(sync: object) -> None:
     assert appointment_change(None, a_document(sync=sync)).written_by is None
+
+
+# --- times that a series had -----------------------------------------------------------------------------------------
+
+
+def a_series(*lines: str, later: int = 0) -> dict[str, Any]:
+    start = TEN + dt.timedelta(hours=later)
+    return a_document(start=start, end=start, time_zone="UTC", recurrence=["RRULE:FREQ=DAILY", *lines])
+
+
+def test_former_times_have_an_entry_whatever_id_the_series_has() -> None:
+    former = former_times(a_series(), a_series(later=1), "UTC")
+    assert former is not None
+    ids = {entry_of(one, former) for one in ("a" * 1_500, "weekly")}
+    assert len(ids) == 2
+    assert all(usable(one) for one in ids)
+
+
+def test_times_that_are_described_at_a_length_that_nobody_types_are_not_kept() -> None:
+    line = f"EXDATE:{TEN:%Y%m%dT%H%M%SZ}"
+    many = [line] * (LONGEST_LINES // len(line) + 1)
+    assert former_times(a_series(*many[2:]), a_series(later=1), "UTC") is not None
+    assert former_times(a_series(*many), a_series(later=1), "UTC") is None

@@ -5,6 +5,7 @@ from zoneinfo import available_timezones
 
 import pytest
 
+from shared.domain import zones
 from shared.domain.errors import Park
 from shared.domain.reasons import Reason
 from shared.domain.zones import canonical, differ, info, known
@@ -112,3 +113,10 @@ def test_every_name_of_the_data_base_can_be_loaded_and_has_a_canonical_name_of_i
     assert {canonical(canonical(name)) == canonical(name) for name in names} == {True}
     assert {info(name).key == name for name in names} == {True}
     assert len({canonical(name) for name in names}) < len(names)
+
+
+def test_times_are_said_by_the_clock_of_a_zone_and_in_utc_where_it_is_not_known() -> None:
+    at = dt.datetime(2026, 3, 29, 0, 30, tzinfo=dt.UTC)
+    later = dt.datetime(2026, 3, 29, 1, 30, 15, tzinfo=dt.UTC)
+    assert zones.span(at, later, "Europe/Berlin") == "2026-03-29 01:30 to 2026-03-29 03:30:15 Europe/Berlin"
+    assert [zones.local(at, zone) for zone in ("", "Mars/Olympus")] == ["2026-03-29 00:30 UTC"] * 2

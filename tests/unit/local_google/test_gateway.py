@@ -187,6 +187,34 @@ def test_calls_of_a_batch_count_against_quota_one_by_one(google: GoogleSimulator
     assert len(google.person(ACCOUNT).events()) == 3
 
 
+def test_the_quotas_minutes_can_be_told_by_another_clock_and_refusals_name_a_time(
+    google: GoogleSimulator, api: Any
+) -> None:
+    now = [1_000.0]
+    google.limit_rate(1, retry_after=7, clock=lambda: now[0])
+    listing = api.calendarList().list()
+    listing.execute()
+    now[0] += 59.9
+    with pytest.raises(HttpError) as caught:
+        listing.execute()
+    assert caught.value.resp["retry-after"] == "7"
+    errors: list[Any] = []
+    batch = api.new_batch_http_request(callback=lambda _id, _answer, error: errors.append(error))
+    for _ in range(2):
+        batch.add(api.events().insert(calendarId="primary", body=an_hour()))
+    batch.execute()
+    assert [error.resp["retry-after"] for error in errors] == ["7", "7"]
+    now[0] += 0.1
+    listing.execute()
+    assert [(call.at, call.let_through) for call in google.counted_calls] == [
+        (1_000.0, True),
+        (1_059.9, False),
+        (1_059.9, False),
+        (1_059.9, False),
+        (1_060.0, True),
+    ]
+
+
 def test_a_call_can_fail_before_or_after_taking_effect(google: GoogleSimulator, api: Any) -> None:
     insert = api.events().insert(calendarId="primary", body=an_hour())
     google.fail_next("calendar.events.insert", 500, "backendError")

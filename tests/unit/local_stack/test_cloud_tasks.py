@@ -12,6 +12,7 @@ from google.api_core import exceptions
 from google.cloud import tasks_v2
 from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcTransport
 
+from local.clock import MovableClock
 from local.cloud_tasks import LocalCloudTasks
 from local.oidc import Signer
 from local.task_queue import Limits
@@ -334,3 +335,24 @@ def wait_for(condition: Callable[[], bool]) -> None:
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
+
+
+def test_a_task_is_due_by_a_clock_that_can_be_moved(signer: Signer, receiver: Receiver) -> None:
+    clock = MovableClock()
+    moved = LocalCloudTasks(signer, clock)
+    moved.start()
+    queue = moved.create_queue("studio-test", "europe-west3", "sync")
+    with grpc.insecure_channel(moved.host) as channel:
+        client = tasks_v2.CloudTasksClient(transport=CloudTasksGrpcTransport(channel=channel))
+        client.create_task(parent=queue, task=a_task(receiver.url, schedule_time=in_future(hours=2)))
+        time.sleep(0.05)
+        assert receiver.requests == []
+        clock.move(dt.timedelta(hours=2, seconds=1))
+        assert moved.wait_idle(5)
+        assert len(receiver.requests) == 1
+        # Back again, which takes nothing from what may be dispatched per second.
+        clock.reset()
+        client.create_task(parent=queue, task=a_task(receiver.url))
+        assert moved.wait_idle(5)
+        assert len(receiver.requests) == 2
+    moved.stop()

@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 import time
 
+from local.clock import MovableClock
 from local.oidc import Signer
 from local.scheduler import Scheduler
 from tests.unit.local_stack.conftest import Received, Receiver, Verify
@@ -29,6 +30,15 @@ def test_a_tick_posts_as_cloud_scheduler_does_and_returns_the_status(
     at = dt.datetime.fromisoformat(request.headers["x-cloudscheduler-scheduletime"])
     assert abs((at - dt.datetime.now(dt.UTC)).total_seconds()) < 5
     assert verified_claims(request, AUDIENCE)["email"] == CALLER
+
+
+def test_a_ticks_time_is_that_of_a_clock_that_can_be_moved(signer: Signer, receiver: Receiver) -> None:
+    clock = MovableClock()
+    scheduler = Scheduler(signer, f"{receiver.url}/fan_out", CALLER, AUDIENCE, 3600, clock=clock)
+    clock.move(dt.timedelta(days=2))
+    scheduler.tick()
+    at = dt.datetime.fromisoformat(receiver.requests[0].headers["x-cloudscheduler-scheduletime"])
+    assert abs((at - dt.datetime.now(dt.UTC)).total_seconds() - 2 * 86400) < 5
 
 
 def test_a_function_that_does_not_answer_gives_no_status(signer: Signer) -> None:
