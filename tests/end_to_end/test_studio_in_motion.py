@@ -26,7 +26,7 @@ from tests.figures import Figures
 from tests.soak import SOAKING, soaks
 from tests.world import World
 
-EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "50" if SOAKING else "2"))
+EXAMPLES = int(os.environ.get("SOAK_EXAMPLES", "20" if SOAKING else "2"))
 STEPS = 30 if SOAKING else 16
 IDLE_RUNS = 50 if SOAKING else 10
 
